@@ -1,0 +1,32 @@
+"""Uids: what clients see of an aggregate's id. `prod_` and 26 characters that sort as the id does."""
+
+import base64
+import re
+from binascii import Error as Base32Error
+from uuid import UUID, uuid5
+
+_NAMESPACE = UUID("5b0c1a5e-6d0f-5c0e-9a55-dead0a0c0de5")
+_BODY = re.compile(r"[0-9a-v]{26}\Z")
+
+PRODUCT, ARTIST, LABEL, ORGANIZATION, API_KEY, IMPORT = "prod_", "art_", "lbl_", "org_", "key_", "imp_"
+
+
+def uid(prefix: str, id: UUID) -> str:
+    return prefix + base64.b32hexencode(id.bytes).decode()[:26].lower()
+
+
+def parse(prefix: str, text: str) -> UUID | None:
+    """Return the id behind `text`; None when it is not a uid of this prefix in its one spelling."""
+    body = text[len(prefix) :]
+    if not text.startswith(prefix) or not _BODY.match(body):
+        return None
+    try:
+        id = UUID(bytes=base64.b32hexdecode(body.upper() + "======"))
+    except (Base32Error, ValueError):
+        return None
+    return id if uid(prefix, id) == text else None
+
+
+def named(organization: UUID, noun: str, name: str) -> UUID:
+    """Return the one id that `name` (already folded) has within the organization."""
+    return uuid5(_NAMESPACE, f"{organization}/{noun}/{name}")

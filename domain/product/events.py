@@ -1,0 +1,87 @@
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import UUID
+
+from msgspec import UNSET, Struct, UnsetType
+
+from domain.event import DomainEvent
+
+Json = dict[str, Any]
+
+
+class Credit(Struct, frozen=True):
+    """The artist or music label a product names: its id and its name as first spelled."""
+
+    id: UUID
+    name: str
+
+
+class ProductCreated(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
+    TOPIC: ClassVar[str] = "product.created.v1"
+
+    title: str | None
+    type: str
+    artist: Credit | None = None
+    music_label: Credit | None = None
+    catalog_number: str | None = None
+    sku: str | None = None
+    upc: str | None = None
+    formats: tuple[str, ...] | None = None
+    year: str | None = None
+    marketplace_description: str | None = None
+    license_type: str | None = None
+    license_notes: str | None = None
+    tags: tuple[str, ...] = ()
+    media_type: str | None = None
+    is_mature_content: bool = False
+    default_visibility: str | None = None
+    default_shop_product: bool = False
+    background_color: str | None = None
+    enabled_product_types: Json | None = None
+    collections: Json | None = None
+    price_override_usd: Decimal | None = None
+    external_id: str | None = None
+    external_id_title: str | None = None
+
+
+class ProductRevised(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Catalogue fields took new values; a field that is UNSET kept its own."""
+
+    TOPIC: ClassVar[str] = "product.revised.v1"
+
+    title: str | None | UnsetType = UNSET
+    artist: Credit | None | UnsetType = UNSET
+    music_label: Credit | None | UnsetType = UNSET
+    catalog_number: str | None | UnsetType = UNSET
+    sku: str | None | UnsetType = UNSET
+    upc: str | None | UnsetType = UNSET
+    formats: tuple[str, ...] | None | UnsetType = UNSET
+    year: str | None | UnsetType = UNSET
+    marketplace_description: str | None | UnsetType = UNSET
+    license_type: str | None | UnsetType = UNSET
+    license_notes: str | None | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+    media_type: str | None | UnsetType = UNSET
+    is_mature_content: bool | UnsetType = UNSET
+    default_visibility: str | None | UnsetType = UNSET
+    default_shop_product: bool | UnsetType = UNSET
+    background_color: str | None | UnsetType = UNSET
+    enabled_product_types: Json | None | UnsetType = UNSET
+    collections: Json | None | UnsetType = UNSET
+    external_id: str | None | UnsetType = UNSET
+    external_id_title: str | None | UnsetType = UNSET
+
+
+class ProductPriceOverridden(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The seller set a price in USD; None gives the computed price its place back."""
+
+    TOPIC: ClassVar[str] = "product.price-overridden.v1"
+
+    price_override_usd: Decimal | None
+
+
+class ProductDeleted(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
+    TOPIC: ClassVar[str] = "product.deleted.v1"
+
+
+ProductEvent = ProductCreated | ProductRevised | ProductPriceOverridden | ProductDeleted
