@@ -1,0 +1,158 @@
+"""Settings: every value that the environment decides, declared once, and the only reader of it."""
+
+import os
+import re
+from collections.abc import Mapping
+from functools import cache
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+_URL_PASSWORD = re.compile(r"(://[^:/?#@\s]*:)\S*@")
+_QUERY_PASSWORD = re.compile(r"(password=)[^&\s]+")
+
+
+class SettingsError(Exception):
+    """One line that names the variable and says what it should be."""
+
+
+class Setting(NamedTuple):
+    """How a field is set: its variable, what it means, and whether its value may be shown."""
+
+    variable: str
+    meaning: str
+    secret: bool = False
+
+
+class Shown(NamedTuple):
+    """One row of `deadwax settings`; `value` is masked where it is secret."""
+
+    name: str
+    variable: str
+    value: str
+    source: Literal["default", "environment"]
+    meaning: str
+
+
+# A description completes "expected …" in the error line.
+PostgresUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://", description="postgresql://user:password@host/database")]
+BrokerUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix|amqps?)://", description="redis://host:6379/0 or amqp://host")]
+HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+", description="http://host or https://host")]
+Port = Annotated[int, Meta(ge=1, le=65535, description="a number from 1 to 65535")]
+Count = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
+Limit = Annotated[int, Meta(ge=0, description="a number, 0 or more")]
+Bytes = Annotated[int, Meta(ge=1024, description="a number of bytes, 1024 or more")]
+Seconds = Annotated[float, Meta(gt=0, description="a number of seconds above 0")]
+Bucket = Annotated[
+    str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="3 to 63 of a-z, 0-9, dots and dashes")
+]
+Networks = Annotated[tuple[str, ...], Meta(description="IP addresses or CIDRs separated by commas")]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What a process runs with. An engine whose URL is empty is embedded: `deadwax serve` starts it."""
+
+    database_url: Annotated[PostgresUrl, Setting("DATABASE_URL", "PostgreSQL 15 or later; empty: embedded")] = ""
+    redis_url: Annotated[BrokerUrl, Setting("REDIS_URL", "Redis, Valkey or RabbitMQ; empty: embedded")] = ""
+    s3_endpoint_url: Annotated[HttpUrl, Setting("S3_ENDPOINT_URL", "S3 server; empty: embedded")] = ""
+    s3_access_key: Annotated[str, Setting("S3_ACCESS_KEY", "Access key of the S3 server")] = ""
+    s3_secret_key: Annotated[str, Setting("S3_SECRET_KEY", "Secret key of the S3 server", secret=True)] = ""
+    s3_bucket: Annotated[Bucket, Setting("S3_BUCKET", "Bucket that holds the files")] = "deadwax"
+    s3_region: Annotated[str, Setting("S3_REGION", "Region that requests are signed for")] = "us-east-1"
+
+    public_url: Annotated[HttpUrl, Setting("PUBLIC_URL", "Base of absolute links; empty: the request's own")] = ""
+    host: Annotated[str, Setting("DEADWAX_HOST", "Address that the API listens on")] = "127.0.0.1"
+    port: Annotated[Port, Setting("DEADWAX_PORT", "Port that the API listens on")] = 8000
+    data: Annotated[Path, Setting("DEADWAX_DATA", "Folder of the embedded engines")] = Path(".deadwax")
+    api_processes: Annotated[Count, Setting("DEADWAX_API_PROCESSES", "Processes that answer HTTP")] = 2
+    worker_processes: Annotated[Count, Setting("DEADWAX_WORKER_PROCESSES", "Processes that run tasks")] = 1
+    worker_threads: Annotated[Count, Setting("DEADWAX_WORKER_THREADS", "Tasks at once in one worker process")] = 4
+    write_pool_size: Annotated[Count, Setting("DEADWAX_WRITE_POOL_SIZE", "Commands at once in one process")] = 8
+    read_pool_size: Annotated[Count, Setting("DEADWAX_READ_POOL_SIZE", "Queries at once in one process")] = 8
+
+    rate_limit_per_minute: Annotated[
+        Limit, Setting("DEADWAX_RATE_LIMIT_PER_MINUTE", "Requests of one key in a minute; 0: no limit")
+    ] = 600
+    trusted_proxies: Annotated[
+        Networks, Setting("DEADWAX_TRUSTED_PROXIES", "Whose X-Forwarded-* headers are believed")
+    ] = ()
+    body_limit_bytes: Annotated[Bytes, Setting("DEADWAX_BODY_LIMIT_BYTES", "Largest JSON body")] = 1024**2
+    upload_limit_bytes: Annotated[Bytes, Setting("DEADWAX_UPLOAD_LIMIT_BYTES", "Largest uploaded file")] = 64 * 1024**2
+    body_timeout_seconds: Annotated[Seconds, Setting("DEADWAX_BODY_TIMEOUT_SECONDS", "Time to send a body")] = 30.0
+    log_format: Annotated[Literal["console", "json"], Setting("DEADWAX_LOG_FORMAT", "How log lines look")] = "console"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Setting("DEADWAX_LOG_LEVEL", "The least that is logged")
+    ] = "info"
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Return the settings of `environ`; an empty variable counts as not set. Raises SettingsError."""
+        given = {
+            name: _convert(setting.variable, text, kind)
+            for name, (kind, setting) in declared().items()
+            if (text := environ.get(setting.variable, "").strip())
+        }
+        settings = cls(**given)
+        if settings.s3_endpoint_url and not (settings.s3_access_key and settings.s3_secret_key):
+            raise SettingsError("S3_ENDPOINT_URL is set: S3_ACCESS_KEY and S3_SECRET_KEY have to be set too")
+        return settings
+
+    def require(self, *names: str) -> None:
+        """Raise SettingsError for the first of these fields that is empty."""
+        for name in names:
+            if not getattr(self, name):
+                variable = declared()[name][1].variable
+                raise SettingsError(f"{variable} is not set (`deadwax serve` would start an engine of its own)")
+
+    def shown(self, environ: Mapping[str, str] = os.environ) -> list[Shown]:
+        """Return every setting, in the order of declaration, as a person may see it."""
+        rows = []
+        for name, (_, setting) in declared().items():
+            value = getattr(self, name)
+            text = ",".join(value) if isinstance(value, tuple) else str(value)
+            source: Literal["default", "environment"] = "default"
+            if environ.get(setting.variable, "").strip():
+                source = "environment"
+            rows.append(Shown(name, setting.variable, mask(text, setting.secret), source, setting.meaning))
+        return rows
+
+
+@cache
+def declared() -> dict[str, tuple[Any, Setting]]:
+    """Return field -> (type to convert to, setting) in the order of declaration."""
+    found = {}
+    for name, hint in get_type_hints(Settings, include_extras=True).items():
+        kind, *annotations = get_args(hint)
+        metas = [meta for meta in annotations if isinstance(meta, Meta)]
+        [setting] = [setting for setting in annotations if isinstance(setting, Setting)]
+        found[name] = (Annotated[(kind, *metas)] if metas else kind, setting)
+    return found
+
+
+def mask(text: str, secret: bool = False) -> str:
+    """Return `text` without its secret: all of it, or the passwords inside a URL."""
+    if secret:
+        return "****" if text else ""
+    return _QUERY_PASSWORD.sub(r"\1****", _URL_PASSWORD.sub(r"\1****@", text))
+
+
+def _convert(variable: str, text: str, kind: Any) -> Any:
+    plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    try:
+        if plain is Path:
+            return Path(text).expanduser()
+        if get_origin(plain) is tuple:
+            return tuple(str(ip_network(part.strip(), strict=False)) for part in text.split(",") if part.strip())
+        value = msgspec.convert(text, kind, strict=False)
+    except ValueError:
+        raise SettingsError(f"{variable}: expected {_expected(kind)}, not {mask(text)!r}") from None
+    return value.rstrip("/") if variable.endswith("_URL") else value
+
+
+def _expected(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return ", ".join(map(str, get_args(kind)))
+    return next((meta.description for meta in get_args(kind)[1:] if meta.description), str(kind))
