@@ -1,0 +1,45 @@
+"""Get-or-create of artists and music labels by name."""
+
+from collections.abc import Iterable
+from threading import Lock
+from uuid import UUID
+
+from commands.work import Work
+from domain.credit import credit
+from domain.event import Change
+from domain.product.events import Credit
+
+_KNOWN_LIMIT = 100_000
+Name = tuple[str, str]
+"""(noun, name), e.g. ("artist", "The Beatles")."""
+
+# A credit never changes once it is in the log, so what was read of it stays true.
+_known: dict[UUID, Credit] = {}
+_lock = Lock()
+
+
+def resolve(work: Work, names: Iterable[Name]) -> tuple[dict[Name, Credit], list[Change]]:
+    """Return the credit of each name, and the changes that create those which are new.
+
+    Names are given tidied. The changes belong into the same save as what refers to them; a parallel writer that makes
+    the same one first turns that save into a Conflict, and the next attempt finds it.
+    """
+    ids = {name: credit.credit_id(work.context.organization, *name) for name in dict.fromkeys(names)}
+    unknown = [id for id in ids.values() if id not in _known]
+    if unknown:
+        found = {id: Credit(id, getattr(event, "name")) for id, event in work.store.firsts(unknown).items()}  # noqa: B009
+        with _lock:
+            if len(_known) > _KNOWN_LIMIT:
+                _known.clear()
+            _known.update(found)
+    made: dict[UUID, Credit] = {}
+    changes: list[Change] = []
+    resolved: dict[Name, Credit] = {}
+    for name, id in ids.items():
+        existing = _known.get(id) or made.get(id)
+        if existing is None:
+            event = credit.create(*name, work.stamp)
+            existing = made[id] = Credit(id, event.name)
+            changes.append(Change(id, None, [event], existing))
+        resolved[name] = existing
+    return resolved, changes

@@ -1,0 +1,51 @@
+-- The log: eventsourcing's own columns, so that its recorder reads and tails it. Rows are never updated.
+CREATE TABLE events (
+    originator_id uuid NOT NULL,
+    originator_version bigint NOT NULL,
+    topic text NOT NULL,
+    state bytea NOT NULL,
+    notification_id bigserial NOT NULL,
+    CONSTRAINT events_pkey PRIMARY KEY (originator_id, originator_version)
+) WITH (
+    autovacuum_vacuum_insert_threshold = 100000,
+    autovacuum_analyze_threshold = 1000
+);
+CREATE UNIQUE INDEX events_notification_id_idx ON events (notification_id);
+-- Bodies are short; kept in line they are read in one step.
+ALTER TABLE events ALTER COLUMN state SET STORAGE MAIN;
+
+-- Append with the lock that makes the order of ids the order of commits, so that a reader that follows the ids
+-- misses nothing. The library's own function of this kind takes no lock.
+CREATE FUNCTION append_events(ids uuid[], versions bigint[], topics text[], states bytea[])
+RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+BEGIN
+    LOCK TABLE events IN EXCLUSIVE MODE;
+    NOTIFY events;
+    RETURN QUERY
+        INSERT INTO events (originator_id, originator_version, topic, state)
+        SELECT * FROM unnest(ids, versions, topics, states)
+        RETURNING notification_id;
+END $$;
+
+-- Who holds a unique value: one row in the transaction of the events that took it.
+CREATE TABLE claim (
+    organization uuid NOT NULL,
+    kind text NOT NULL,
+    value text NOT NULL,
+    holder uuid NOT NULL,
+    CONSTRAINT claim_pkey PRIMARY KEY (organization, kind, value)
+);
+CREATE INDEX claim_holder_idx ON claim (holder);
+
+-- What an Idempotency-Key was answered with, in the transaction of what it did.
+CREATE TABLE receipt (
+    organization uuid NOT NULL,
+    key text NOT NULL,
+    request bytea NOT NULL,
+    status smallint NOT NULL,
+    headers text NOT NULL,
+    body text NOT NULL,
+    created timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT receipt_pkey PRIMARY KEY (organization, key)
+);
+CREATE INDEX receipt_created_idx ON receipt (created);

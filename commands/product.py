@@ -1,0 +1,139 @@
+"""Commands about products."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from msgspec import UNSET, Struct, UnsetType
+
+from commands.credits import Name, resolve
+from commands.store import Claim, Saved
+from commands.work import Work
+from domain.credit.credit import ARTIST, LABEL, tidy
+from domain.errors import NotFound
+from domain.event import Change
+from domain.product import product as products
+from domain.product.product import Product
+
+IMPORT_CLAIM = "import"
+
+
+class CreateProduct(Struct, frozen=True, kw_only=True):
+    """`values` are ProductCreated's fields by name; the names of artist and label get or create theirs."""
+
+    values: Mapping[str, Any]
+    artist_name: str | None = None
+    music_label_name: str | None = None
+    id: UUID | None = None
+
+    @property
+    def subject(self) -> None:
+        return None
+
+
+class ReviseProduct(Struct, frozen=True, kw_only=True):
+    """Fields that are not in `values` and names that are UNSET stay; a name that is None or blank ends the link."""
+
+    id: UUID
+    values: Mapping[str, Any]
+    artist_name: str | None | UnsetType = UNSET
+    music_label_name: str | None | UnsetType = UNSET
+
+    @property
+    def subject(self) -> UUID:
+        return self.id
+
+
+class DeleteProduct(Struct, frozen=True):
+    id: UUID
+
+    @property
+    def subject(self) -> UUID:
+        return self.id
+
+
+class ImportRow(Struct, frozen=True, kw_only=True):
+    """One product of a file. `claim` names it in its source, e.g. "discogs:release:249504"."""
+
+    values: Mapping[str, Any]
+    claim: str
+    artist_name: str | None = None
+    music_label_name: str | None = None
+
+
+class ImportProducts(Struct, frozen=True):
+    """Create what is new of `rows` in one transaction; rows whose claim is held already change nothing."""
+
+    rows: Sequence[ImportRow]
+
+    @property
+    def subject(self) -> None:
+        return None
+
+
+def _names(command: CreateProduct | ReviseProduct | ImportRow) -> dict[str, Name]:
+    """Return the non-blank names given, by the product's field."""
+    given = {"artist": (ARTIST, command.artist_name), "music_label": (LABEL, command.music_label_name)}
+    tidied = {field: (noun, tidy(name)) for field, (noun, name) in given.items() if isinstance(name, str)}
+    return {field: name for field, name in tidied.items() if name[1]}
+
+
+def create(command: CreateProduct, work: Work) -> Saved:
+    """The answer's document is the new product's; its id is the one key of `documents`."""
+    names = _names(command)
+    credits, changes = resolve(work, names.values())
+    linked = {field: credits[name] for field, name in names.items()}
+    id = command.id or work.new_id()
+    event = products.create(id, {**command.values, **linked}, work.stamp)
+    return work.save([*changes, Change(id, None, [event], products.evolve(None, event))], subject=id)
+
+
+def _load(id: UUID, work: Work) -> Product:
+    product = work.store.load(id, products.fold)
+    if product is None or product.organization != work.context.organization:
+        raise NotFound
+    return product
+
+
+def revise(command: ReviseProduct, work: Work) -> Saved:
+    """Raises NotFound. What holds already makes no event; the answer's document is the product's in every case."""
+    product = _load(command.id, work)
+    names = _names(command)
+    credits, changes = resolve(work, names.values())
+    values: dict[str, Any] = dict(command.values)
+    for field, given in (("artist", command.artist_name), ("music_label", command.music_label_name)):
+        if given is not UNSET:
+            values[field] = credits[names[field]] if field in names else None
+    events = products.revise(product, values, work.stamp)
+    after = product
+    for event in events:
+        after = products.evolve(after, event) or after
+    return work.save([*changes, Change(product.id, product, events, after)], subject=product.id)
+
+
+def delete(command: DeleteProduct, work: Work) -> Saved:
+    """Raises NotFound. The product's claims end, so that an import can bring it back."""
+    product = _load(command.id, work)
+    event = products.delete(product, work.stamp)
+    return work.save([Change(product.id, product, [event], None)], release=[product.id])
+
+
+def import_products(command: ImportProducts, work: Work) -> Saved:
+    """`documents` holds the products that were created; a claim that is repeated among the rows counts once."""
+    organization, stamp = work.context.organization, work.stamp
+    first = {row.claim: row for row in reversed(command.rows)}
+    held = work.store.holders(organization, IMPORT_CLAIM, list(first))
+    fresh = [row for row in command.rows if row.claim not in held and first[row.claim] is row]
+    named = [_names(row) for row in fresh]
+    credits, changes = resolve(work, (name for names in named for name in names.values()))
+    claims = []
+    for row, names in zip(fresh, named, strict=True):
+        id = work.new_id()
+        linked = {field: credits[name] for field, name in names.items()}
+        event = products.create(id, {**row.values, **linked}, stamp)
+        changes.append(Change(id, None, [event], products.evolve(None, event)))
+        claims.append(Claim(organization, IMPORT_CLAIM, row.claim, id))
+    return work.save(changes, claims=claims)
+
+
+HANDLERS = {CreateProduct: create, ReviseProduct: revise, DeleteProduct: delete, ImportProducts: import_products}

@@ -1,0 +1,58 @@
+"""Everything that can be wrong with a request to the domain.
+
+DeadwaxError
+├── NotFound               no such aggregate in this organization
+├── Invalid                values that break a rule, by field
+├── Taken                  a unique name or external id has another holder
+├── StaleWrite             the client's If-Match names an older state
+├── IdempotencyMismatch    the key was bound to another request
+├── Conflict               a concurrent write won; load and decide again
+├── Busy                   conflicts outlasted the retries; worth trying again later
+└── Unavailable            an engine cannot be reached; nothing is known to be written
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class DeadwaxError(Exception):
+    """Base of all; the class docstring is the default message."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").split("\n")[0])
+
+
+class NotFound(DeadwaxError):
+    """Not found."""
+
+
+class Invalid(DeadwaxError):
+    """The values break a rule."""
+
+    def __init__(self, errors: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+class Taken(DeadwaxError):
+    """Another aggregate holds this unique value."""
+
+
+class StaleWrite(DeadwaxError):
+    """The object changed since it was read."""
+
+
+class IdempotencyMismatch(DeadwaxError):
+    """This Idempotency-Key was used with another request."""
+
+
+class Conflict(DeadwaxError):
+    """A concurrent write won."""
+
+
+class Busy(DeadwaxError):
+    """Too many writes to this object at once. Try again."""
+
+
+class Unavailable(DeadwaxError):
+    """A service this needs cannot be reached right now. Try again."""

@@ -1,0 +1,22 @@
+"""Every event type of the log, by its pinned topic. A topic never changes; a changed meaning is a new topic."""
+
+from domain.credit.events import ArtistCreated, LabelCreated
+from domain.event import DomainEvent
+from domain.organization.events import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated, OrganizationCreated
+from domain.product.events import ProductCreated, ProductDeleted, ProductPriceOverridden, ProductRevised
+
+EVENTS: dict[str, type[DomainEvent]] = {
+    event.TOPIC: event
+    for event in (
+        OrganizationCreated,
+        ApiKeyCreated,
+        ApiKeyRotated,
+        ApiKeyRevoked,
+        ArtistCreated,
+        LabelCreated,
+        ProductCreated,
+        ProductRevised,
+        ProductPriceOverridden,
+        ProductDeleted,
+    )
+}

@@ -1,0 +1,109 @@
+"""Words: how text becomes what the search finds. The projector and the query use the same rules."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from uuid import UUID
+
+from domain.ids import uid
+
+MAX_WORD_CHARACTERS = 64
+MAX_VECTOR_BYTES = 400_000
+MAX_POSITION = 16_000
+FIELD_GAP = 8
+MAX_JOINED_PARTS = 4
+
+_RUNS = re.compile(r"[^\W_]+")
+_QUOTED = re.compile(r'"([^"]*)"?|([^"\s]+)')
+
+
+def fold(text: str) -> str:
+    """Return text without case and accents (NFKD, combining marks dropped)."""
+    if text.isascii():
+        return text.lower()
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+@lru_cache(maxsize=4096)
+def scope(organization: UUID) -> str:
+    """Return the mark that leads each word of an organization, so that an index range holds no other's words."""
+    return uid("", organization)[-6:]
+
+
+def split(chunk: str) -> list[str]:
+    """Return the words of one chunk of folded text (no white space): its letter and digit runs, else itself."""
+    runs = _RUNS.findall(chunk)
+    return [run[:MAX_WORD_CHARACTERS] for run in runs] or [chunk[:MAX_WORD_CHARACTERS]]
+
+
+def _spellings(words: list[str]) -> Iterator[str]:
+    """Yield the runs of neighbours written together: kt, ins, 114 gives ktins, ktins114, ins114."""
+    for start in range(len(words)):
+        for end in range(start + 2, min(len(words), start + MAX_JOINED_PARTS) + 1):
+            yield "".join(words[start:end])[:MAX_WORD_CHARACTERS]
+
+
+def vector(organization: UUID, texts: Iterable[str | None], identifiers: Iterable[str | None] = ()) -> str:
+    """Return a tsvector literal of all the texts. Phrases never span two of them; an identifier's parts are
+    found written together as well. Words past MAX_VECTOR_BYTES or MAX_POSITION keep no position or are left out."""
+    mark = scope(organization)
+    places: dict[str, list[int]] = {}
+    position = 1
+    size = 0
+
+    def put(word: str, at: int) -> None:
+        nonlocal size
+        known = places.get(word)
+        if known is None:
+            size += len(word.encode()) + 8
+            if size > MAX_VECTOR_BYTES:
+                return
+            places[word] = [at]
+        elif at <= MAX_POSITION and len(known) < 200:
+            known.append(at)
+
+    for text in texts:
+        if not text:
+            continue
+        for chunk in fold(text).split():
+            words = split(chunk)
+            for word in words:
+                put(word, min(position, MAX_POSITION))
+                position += 1
+            if len(words) > 1:
+                for word in _spellings(words):
+                    put(word, min(position - 1, MAX_POSITION))
+        position += FIELD_GAP
+    for text in identifiers:
+        if text:
+            words = [word for chunk in fold(text).split() for word in split(chunk)]
+            for word in _spellings(words):
+                put(word, MAX_POSITION)
+    return " ".join([f"{_quote(mark + word)}:{','.join(map(str, at))}" for word, at in places.items()])
+
+
+def _quote(word: str) -> str:
+    if word.isalnum():
+        return f"'{word}'"
+    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def query(organization: UUID, text: str) -> str | None:
+    """Return a tsquery literal: every word by prefix, quoted phrases in order. None when `text` has no word."""
+    mark = scope(organization)
+    terms: list[str] = []
+    for phrase, chunk in _QUOTED.findall(text):
+        words = [word for part in fold(phrase or chunk).split() for word in split(part)]
+        if not words:
+            continue
+        lexemes = [f"{_quote(mark + word)}" for word in words]
+        if phrase:
+            terms.append("(" + " <-> ".join([*lexemes[:-1], lexemes[-1] + ":*"]) + ")")
+        elif len(words) == 1:
+            terms.append(lexemes[0] + ":*")
+        else:
+            together = _quote(mark + "".join(words)[:MAX_WORD_CHARACTERS])
+            terms.append("((" + " & ".join([*lexemes[:-1], lexemes[-1] + ":*"]) + f") | {together}:*)")
+    return " & ".join(terms) or None

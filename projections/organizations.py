@@ -1,0 +1,122 @@
+"""Organizations and API keys as tables, and the gate that every request passes."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Cursor
+
+from domain.event import Change
+from domain.organization.events import OrganizationCreated
+from domain.organization.organization import ApiKey
+from projections.base import Reader, queries
+
+_SQL = queries("organizations")
+
+
+class Organization(NamedTuple):
+    id: UUID
+    name: str
+
+
+class Grant(NamedTuple):
+    """What a live key opens, and where its organization's catalogue stands at this moment."""
+
+    key_id: UUID
+    organization: UUID
+    scopes: Sequence[str]
+    revision: int
+    product_count: int
+
+
+class KeyRow(NamedTuple):
+    """`used` is exact to the minute; None for a key never seen. `revoked` is None while it is live."""
+
+    id: UUID
+    organization: str
+    name: str
+    scopes: Sequence[str]
+    prefix: str
+    created: datetime
+    revoked: datetime | None
+    used: datetime | None
+
+
+class OrganizationsProjection:
+    """Keeps `organization`, `api_key` and the first row of `catalogue` in the append transaction."""
+
+    def project(self, cursor: Cursor[Any], changes: Sequence[Change]) -> Mapping[UUID, str]:
+        for change in changes:
+            for event in change.events:
+                if isinstance(event, OrganizationCreated):
+                    cursor.execute(_SQL["put_organization"], [change.id, event.name, event.timestamp])
+                    cursor.execute(_SQL["put_catalogue"], [change.id])
+            if isinstance(key := change.after, ApiKey):
+                digest = bytes.fromhex(key.digest)
+                values = [key.id, key.organization, key.name, list(key.scopes), digest, key.prefix, key.created]
+                cursor.execute(_SQL["put_key"], [*values, key.revoked])
+        return {}
+
+
+async def organizations_named(reader: Reader, name: str) -> list[Organization]:
+    return [Organization(*row) for row in await reader.rows(_SQL["organization_named"], [name])]
+
+
+async def organizations(reader: Reader) -> list[Organization]:
+    return [Organization(*row[:2]) for row in await reader.rows(_SQL["organizations"])]
+
+
+async def keys(reader: Reader, organization: UUID | None = None) -> list[KeyRow]:
+    """Return the keys of one organization, or of all."""
+    return [KeyRow(*row) for row in await reader.rows(_SQL["keys"], {"organization": organization})]
+
+
+class Gate:
+    """Says what a key opens, read from the database for every request.
+
+    Requests that arrive while one look-up is under way share the next one, so that under load the question costs a
+    fraction of a query, and a revocation or a write that was answered before the request came is always seen.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._waiting: dict[bytes, asyncio.Future[Grant | None]] = {}
+        self._running: asyncio.Task[None] | None = None
+
+    async def check(self, digest: bytes) -> Grant | None:
+        """Return what the key with this SHA-256 opens now; None for an unknown or revoked one."""
+        future = self._waiting.get(digest)
+        if future is None:
+            future = self._waiting[digest] = asyncio.get_running_loop().create_future()
+            if self._running is None:
+                self._running = asyncio.create_task(self._run())
+        return await asyncio.shield(future)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, {}
+                await self._look_up(batch)
+        finally:
+            self._running = None
+
+    async def _look_up(self, batch: dict[bytes, "asyncio.Future[Grant | None]"]) -> None:
+        try:
+            rows = await self._reader.rows(_SQL["grants"], [list(batch)])
+        except BaseException as error:
+            for future in batch.values():
+                if not future.done():
+                    future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        found = {bytes(row[0]): Grant(*row[1:]) for row in rows}
+        for digest, future in batch.items():
+            if not future.done():
+                future.set_result(found.get(digest))
+
+    async def touch(self, key_ids: Sequence[UUID]) -> None:
+        """Note that keys are in use; at most one write a minute and key."""
+        await self._reader.rows(_SQL["touch"] + b" RETURNING 1", [list(key_ids)])

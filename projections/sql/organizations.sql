@@ -1,0 +1,33 @@
+-- put_organization: Write a new organization.
+INSERT INTO organization (id, name, created) VALUES (%b, %s, %b) ON CONFLICT (id) DO NOTHING;
+
+-- put_catalogue: Give a new organization its counters, so that every key finds a row.
+INSERT INTO catalogue (organization, revision, product_count) VALUES (%b, 0, 0) ON CONFLICT DO NOTHING;
+
+-- put_key: Write a key as it is now.
+INSERT INTO api_key (id, organization, name, scopes, digest, prefix, created, revoked)
+VALUES (%b, %b, %s, %b, %b, %s, %b, %b)
+ON CONFLICT (id) DO UPDATE
+SET name = excluded.name, scopes = excluded.scopes, digest = excluded.digest, prefix = excluded.prefix,
+    revoked = excluded.revoked;
+
+-- grants: What each of the digests opens right now; a revoked or unknown one is not among the rows.
+SELECT k.digest, k.id, k.organization, k.scopes, c.revision, c.product_count
+FROM api_key AS k JOIN catalogue AS c ON c.organization = k.organization
+WHERE k.digest = ANY(%b) AND k.revoked IS NULL;
+
+-- touch: Note when keys were last seen.
+INSERT INTO api_key_use AS t (id, used) SELECT unnest(%b::uuid[]), now()
+ON CONFLICT (id) DO UPDATE SET used = excluded.used WHERE t.used < excluded.used - interval '1 minute';
+
+-- organization_named: Organizations by name, whatever its case, oldest first.
+SELECT id, name FROM organization WHERE lower(name) = lower(%s) ORDER BY created, id;
+
+-- organizations: All organizations, oldest first.
+SELECT id, name, created FROM organization ORDER BY created, id;
+
+-- keys: The keys of an organization (all of them for null), oldest first.
+SELECT k.id, o.name, k.name, k.scopes, k.prefix, k.created, k.revoked, u.used
+FROM api_key AS k JOIN organization AS o ON o.id = k.organization LEFT JOIN api_key_use AS u ON u.id = k.id
+WHERE %(organization)s::uuid IS NULL OR k.organization = %(organization)s::uuid
+ORDER BY k.created, k.id;
