@@ -16,9 +16,10 @@ from eventsourcing.persistence import OperationalError as LogUnreachable
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Cursor, errors
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import tuple_row
 
 from domain.errors import Conflict, IdempotencyMismatch, Taken, Unavailable
-from domain.event import Change, DomainEvent
+from domain.event import Change, DomainEvent, Projected, Step
 from domain.vocabulary import EVENTS
 
 S = TypeVar("S")
@@ -71,9 +72,9 @@ class Saved(NamedTuple):
 
 
 class InlineProjection(Protocol):
-    """Writes its rows in the append transaction, before the log is locked; returns documents by aggregate id."""
+    """Says what its tables become by some changes; the store runs that in the append transaction."""
 
-    def project(self, cursor: Cursor[Any], changes: Sequence[Change]) -> Mapping[UUID, str]: ...
+    def project(self, changes: Sequence[Change]) -> Projected: ...
 
 
 class EventMapper(Mapper[UUID]):
@@ -106,69 +107,38 @@ class _NoTranscoder(Transcoder):
         return msgspec.json.decode(data)
 
 
-class Transaction(NamedTuple):
-    """What goes with the events into their transaction, in this order before the log is locked."""
-
-    guard: Guard | None
-    project: Callable[[Cursor[Any]], Mapping[UUID, str]]
-    claims: Sequence[Claim]
-    release: Sequence[UUID]
-    receipt: Receipt | None
-
-
-_APPEND = f"SELECT append_{LOG_TABLE}(%b, %b, %b, %b)"
-_CLAIM = (
-    "INSERT INTO claim (organization, kind, value, holder)"
-    " SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::uuid[])"
-)
-_RELEASE = "DELETE FROM claim WHERE holder = ANY(%b)"
-_BIND = (
-    "INSERT INTO receipt (organization, key, request, status, headers, body)"
-    " VALUES (%b, %s, %b, %b, %s, %s)"
-)
-
-
 class LogRecorder(PostgresApplicationRecorder):
-    """The library's recorder with one pipelined transaction for events, claims, receipt and projected rows."""
+    """The library's recorder, with a write of events and all that goes with them as one statement."""
 
-    def append(self, stored: Sequence[StoredEvent], work: Transaction) -> tuple[Sequence[int], Mapping[UUID, str]]:
-        columns = (
-            [e.originator_id for e in stored],
-            [e.originator_version for e in stored],
-            [e.topic for e in stored],
-            [e.state for e in stored],
-        )
+    def run(self, steps: Sequence[Step], guard: Guard | None) -> Sequence[int]:
+        """Call the steps in their order in one transaction; return the positions when the last one appends.
+
+        One SELECT is its own transaction: the commit follows the log's lock without a round trip in between. The
+        functions of a SELECT's list are called from left to right.
+        """
+        statement = ("SELECT " + ", ".join(step.call for step in steps)).encode()
+        values = [value for step in steps for value in step.values]
         with self.datastore.get_connection() as connection:
-            try:
-                with connection.pipeline():
-                    connection.execute("BEGIN")
-                    cursor = connection.cursor()
-                    if work.guard:
-                        work.guard(cursor)
-                    documents = work.project(cursor)
-                    self._accompany(cursor, work, documents)
-                    appended = connection.cursor()
-                    if stored:
-                        appended.execute(_APPEND, columns, prepare=True)
-                    connection.execute("COMMIT")
-                ids = [row["append_events"] for row in appended.fetchall()] if stored else []
-            except BaseException:
-                if not connection.closed:
-                    connection.rollback()
-                raise
-        return ids, documents
+            if guard is None:
+                return self._positions(connection.cursor(row_factory=tuple_row), statement, values)
+            with connection.transaction():
+                guard(connection.cursor())
+                return self._positions(connection.cursor(row_factory=tuple_row), statement, values) if steps else ()
 
     @staticmethod
-    def _accompany(cursor: Cursor[Any], work: Transaction, documents: Mapping[UUID, str]) -> None:
-        if work.release:
-            cursor.execute(_RELEASE, [list(work.release)])
-        if work.claims:
-            # Sorted, so that two batches that claim the same values cannot wait for each other.
-            organizations, kinds, values, holders = zip(*sorted(work.claims), strict=True)
-            cursor.execute(_CLAIM, [list(organizations), list(kinds), list(values), list(holders)])
-        if (receipt := work.receipt) is not None:
-            body = receipt.body if receipt.subject is None else documents[receipt.subject]
-            cursor.execute(_BIND, [*receipt[:5], body], prepare=True)
+    def _positions(cursor: Cursor[tuple[Any, ...]], statement: bytes, values: Sequence[Any]) -> Sequence[int]:
+        row = cursor.execute(statement, values, prepare=True).fetchone()
+        return row[-1] or () if row else ()
+
+
+def _claim_step(claims: Sequence[Claim]) -> Step:
+    # Sorted, so that two batches that claim the same values cannot wait for each other.
+    return Step("take_claims(%b, %b::text[], %b::text[], %b)", [list(c) for c in zip(*sorted(claims), strict=True)])
+
+
+def _append_step(stored: Sequence[StoredEvent]) -> Step:
+    columns = ("originator_id", "originator_version", "topic", "state")
+    return Step(f"append_{LOG_TABLE}(%b, %b::bigint[], %b::text[], %b)", [[getattr(e, c) for e in stored] for c in columns])
 
 
 class Store:
@@ -250,40 +220,43 @@ class Store:
         IdempotencyMismatch (the receipt's key is bound), Unavailable.
         """
         stored = [self._mapper.to_stored_event(event) for change in changes for event in change.events]
+        projected = [projection.project(changes) for projection in self._projections]
+        documents = dict(item for made in projected for item in made.documents.items())
+        steps = [step for made in projected for step in made.steps]
+        if release:
+            steps.append(Step("release_claims(%b)", (list(release),)))
+        if claims:
+            steps.append(_claim_step(claims))
+        if receipt is not None:
+            body = receipt.body if receipt.subject is None else documents[receipt.subject]
+            steps.append(Step("bind_receipt(%b, %s, %b, %b::smallint, %s, %s)", (*receipt[:5], body)))
+        if stored:
+            steps.append(_append_step(stored))
+        if not steps and guard is None:
+            return Saved((), documents)
+        return Saved(self._run(stored, steps, guard, receipt), documents)
 
-        def project(cursor: Cursor[Any]) -> Mapping[UUID, str]:
-            documents: dict[UUID, str] = {}
-            for projection in self._projections:
-                documents.update(projection.project(cursor, changes))
-            return documents
-
-        work = Transaction(guard, project, claims, release, receipt)
+    def _run(
+        self, stored: Sequence[StoredEvent], steps: Sequence[Step], guard: Guard | None, receipt: Receipt | None
+    ) -> Sequence[int]:
         for attempt in range(1, AMBIGUOUS_COMMIT_ATTEMPTS + 1):
             try:
-                return Saved(*self._recorder.append(stored, work))
+                return self._recorder.run(steps, guard)[: len(stored)]
             except (LogUnreachable, LogInterfaceError) as error:
                 if _is_contention(error):
                     raise Conflict from error
                 # The connection may have died after the commit and before its answer. Only the log knows.
                 if stored and (positions := self._recorded(stored)):
-                    return Saved(positions, self._documents_again(changes))
+                    return positions
                 if attempt == AMBIGUOUS_COMMIT_ATTEMPTS or not _connected(error):
                     raise Unavailable from error
                 time.sleep(random.uniform(0.05, 0.2) * attempt)  # noqa: S311 - jitter
             except LogError as error:
                 if stored and attempt > 1 and (positions := self._recorded(stored)):
-                    return Saved(positions, self._documents_again(changes))
+                    return positions
                 self._explain(error, receipt)
                 raise
         raise Unavailable
-
-    def _documents_again(self, changes: Sequence[Change]) -> Mapping[UUID, str]:
-        """Make the documents of changes that turned out to be committed, and write nothing."""
-        documents: dict[UUID, str] = {}
-        with _reachable(), self._datastore.transaction(commit=False) as cursor:
-            for projection in self._projections:
-                documents.update(projection.project(cursor, changes))
-        return documents
 
     def _recorded(self, stored: Sequence[StoredEvent]) -> list[int]:
         """Return the positions of these very events; empty where they are not in the log."""

@@ -1,6 +1,6 @@
-"""What every event of the log carries, and what one decision did to one aggregate."""
+"""What every event of the log carries, what one decision did to one aggregate, and what a projection makes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
@@ -48,3 +48,17 @@ class Change(NamedTuple):
     before: Any
     events: Sequence[DomainEvent]
     after: Any
+
+
+class Step(NamedTuple):
+    """One call of a database function in the append transaction, e.g. ("drop_products(%b)", (ids,))."""
+
+    call: str
+    values: Sequence[Any]
+
+
+class Projected(NamedTuple):
+    """What a projection makes of some changes: steps in the order to run, and documents by aggregate id."""
+
+    steps: Sequence[Step]
+    documents: Mapping[UUID, str]

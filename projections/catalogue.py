@@ -1,14 +1,15 @@
 """The catalogue's read model: `product_list`, one row a product with its finished document, and its counters."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Cursor
 
 from domain.errors import NotFound, StaleWrite
-from domain.event import Change
+from domain.event import Change, Projected, Step
 from domain.product.product import Product
 from domain.words import vector
 from projections.base import Reader, queries
@@ -74,29 +75,34 @@ def product_row(product: Product) -> tuple[Any, ...]:
     )
 
 
+_PUT = f"put_products({', '.join(['%b'] * len(COLUMNS))})"
+
+
 class CatalogueProjection:
     """Keeps `product_list` and `catalogue` in the append transaction."""
 
-    def project(self, cursor: Cursor[Any], changes: Sequence[Change]) -> Mapping[UUID, str]:
+    def project(self, changes: Sequence[Change]) -> Projected:
         mine = [c for c in changes if isinstance(c.after or c.before, Product)]
         products = [c for c in mine if c.events]
-        unchanged = {c.id: product_document(c.after) for c in mine if not c.events}
+        documents = {c.id: product_document(c.after) for c in mine if not c.events}
         if not products:
-            return unchanged
+            return Projected((), documents)
         gone = sorted(c.id for c in products if c.after is None)
         # Sorted, so that two writers that touch the same rows take them in the same order.
-        rows = sorted(product_row(c.after) for c in products if c.after is not None)
+        rows = sorted((product_row(c.after) for c in products if c.after is not None), key=itemgetter(0))
         growth: Counter[UUID] = Counter()
         for change in products:
             organization = (change.after or change.before).organization
             growth[organization] += (change.after is not None) - (change.before is not None)
+        steps = []
         if gone:
-            cursor.execute(_SQL["drop"], [gone])
+            steps.append(Step("drop_products(%b)", (gone,)))
         if rows:
-            cursor.execute(_SQL["put"], [list(column) for column in zip(*rows, strict=True)], prepare=True)
-        for organization, count in sorted(growth.items()):
-            cursor.execute(_SQL["advance"], [organization, count], prepare=True)
-        return unchanged | {row[0]: row[-1] for row in rows}
+            steps.append(Step(_PUT, [list(column) for column in zip(*rows, strict=True)]))
+            documents.update((row[0], row[-1]) for row in rows)
+        organizations = sorted(growth)
+        steps.append(Step("advance_catalogue(%b, %b)", (organizations, [growth[o] for o in organizations])))
+        return Projected(steps, documents)
 
 
 def expect(id: UUID, accepts: Callable[[int], bool]) -> Callable[[Cursor[Any]], None]:

@@ -1,14 +1,12 @@
 """Organizations and API keys as tables, and the gate that every request passes."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from psycopg import Cursor
-
-from domain.event import Change
+from domain.event import Change, Projected, Step
 from domain.organization.events import OrganizationCreated
 from domain.organization.organization import ApiKey
 from projections.base import Reader, queries
@@ -47,17 +45,16 @@ class KeyRow(NamedTuple):
 class OrganizationsProjection:
     """Keeps `organization`, `api_key` and the first row of `catalogue` in the append transaction."""
 
-    def project(self, cursor: Cursor[Any], changes: Sequence[Change]) -> Mapping[UUID, str]:
+    def project(self, changes: Sequence[Change]) -> Projected:
+        steps = []
         for change in changes:
             for event in change.events:
                 if isinstance(event, OrganizationCreated):
-                    cursor.execute(_SQL["put_organization"], [change.id, event.name, event.timestamp])
-                    cursor.execute(_SQL["put_catalogue"], [change.id])
+                    steps.append(Step("put_organization(%b, %s, %b)", (change.id, event.name, event.timestamp)))
             if isinstance(key := change.after, ApiKey):
-                digest = bytes.fromhex(key.digest)
-                values = [key.id, key.organization, key.name, list(key.scopes), digest, key.prefix, key.created]
-                cursor.execute(_SQL["put_key"], [*values, key.revoked])
-        return {}
+                values = (key.id, key.organization, key.name, list(key.scopes), bytes.fromhex(key.digest), key.prefix)
+                steps.append(Step("put_api_key(%b, %b, %s, %b::text[], %b, %s, %b, %b)", (*values, key.created, key.revoked)))
+        return Projected(steps, {})
 
 
 async def organizations_named(reader: Reader, name: str) -> list[Organization]:

@@ -14,19 +14,6 @@ CREATE UNIQUE INDEX events_notification_id_idx ON events (notification_id);
 -- Bodies are short; kept in line they are read in one step.
 ALTER TABLE events ALTER COLUMN state SET STORAGE MAIN;
 
--- Append with the lock that makes the order of ids the order of commits, so that a reader that follows the ids
--- misses nothing. The library's own function of this kind takes no lock.
-CREATE FUNCTION append_events(ids uuid[], versions bigint[], topics text[], states bytea[])
-RETURNS SETOF bigint LANGUAGE plpgsql AS $$
-BEGIN
-    LOCK TABLE events IN EXCLUSIVE MODE;
-    NOTIFY events;
-    RETURN QUERY
-        INSERT INTO events (originator_id, originator_version, topic, state)
-        SELECT * FROM unnest(ids, versions, topics, states)
-        RETURNING notification_id;
-END $$;
-
 -- Who holds a unique value: one row in the transaction of the events that took it.
 CREATE TABLE claim (
     organization uuid NOT NULL,
@@ -49,3 +36,41 @@ CREATE TABLE receipt (
     CONSTRAINT receipt_pkey PRIMARY KEY (organization, key)
 );
 CREATE INDEX receipt_created_idx ON receipt (created);
+
+-- The functions below are the steps of a write. They are called side by side in one SELECT, which is its own
+-- transaction: no lock is ever held while the client thinks.
+
+CREATE FUNCTION release_claims(holders uuid[]) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM claim WHERE holder = ANY(holders)
+$$;
+
+CREATE FUNCTION take_claims(organizations uuid[], kinds text[], claimed text[], holders uuid[])
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO claim (organization, kind, value, holder) SELECT * FROM unnest(organizations, kinds, claimed, holders);
+END $$;
+
+CREATE FUNCTION bind_receipt(of uuid, named text, request bytea, status smallint, headers text, body text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO receipt (organization, key, request, status, headers, body)
+    VALUES (of, named, request, status, headers, body);
+END $$;
+
+-- Always the last step. The lock makes the order of ids the order of commits, so that a reader that follows the ids
+-- misses nothing; the library's own function of this kind takes no lock.
+CREATE FUNCTION append_events(ids uuid[], versions bigint[], topics text[], states bytea[])
+RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE
+    positions bigint[];
+BEGIN
+    LOCK TABLE events IN EXCLUSIVE MODE;
+    NOTIFY events;
+    WITH appended AS (
+        INSERT INTO events (originator_id, originator_version, topic, state)
+        SELECT * FROM unnest(ids, versions, topics, states)
+        RETURNING notification_id
+    )
+    SELECT array_agg(notification_id ORDER BY notification_id) INTO positions FROM appended;
+    RETURN positions;
+END $$;

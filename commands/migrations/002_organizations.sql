@@ -22,3 +22,23 @@ CREATE TABLE api_key_use (
     id uuid PRIMARY KEY,
     used timestamptz NOT NULL
 ) WITH (fillfactor = 70);
+
+-- Steps of a write (see the log's).
+CREATE FUNCTION put_organization(new_id uuid, new_name text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO organization (id, name, created) VALUES (new_id, new_name, at) ON CONFLICT (id) DO NOTHING;
+    -- Its counters, so that every key finds a row.
+    INSERT INTO catalogue (organization, revision, product_count) VALUES (new_id, 0, 0) ON CONFLICT DO NOTHING;
+END $$;
+
+CREATE FUNCTION put_api_key(
+    key_id uuid, of uuid, key_name text, key_scopes text[], key_digest bytea, key_prefix text, at timestamptz,
+    ended timestamptz
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO api_key (id, organization, name, scopes, digest, prefix, created, revoked)
+    VALUES (key_id, of, key_name, key_scopes, key_digest, key_prefix, at, ended)
+    ON CONFLICT (id) DO UPDATE
+    SET name = excluded.name, scopes = excluded.scopes, digest = excluded.digest, prefix = excluded.prefix,
+        revoked = excluded.revoked;
+END $$;

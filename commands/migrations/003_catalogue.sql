@@ -38,3 +38,38 @@ CREATE INDEX product_list_title_idx ON product_list (organization, title_key, id
 CREATE INDEX product_list_artist_idx ON product_list (organization, artist_key, id);
 CREATE INDEX product_list_price_idx ON product_list (organization, price, id);
 CREATE INDEX product_list_search_idx ON product_list USING gin (search);
+
+-- Steps of a write (see the log's). Rows come as columns; new products and known ones alike.
+CREATE FUNCTION put_products(
+    ids uuid[], organizations uuid[], revisions bigint[], types text[], title_keys text[], artist_keys text[],
+    createds timestamptz[], updateds timestamptz[], prices numeric[], tag_lines text[], searches text[],
+    documents text[]
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO product_list (
+        id, organization, revision, type, title_key, artist_key, created, updated, price,
+        total_count, listed_count, available_count, listed, redbubble, statuses, tags, search, document)
+    SELECT r.id, r.organization, r.revision, r.type, r.title_key, r.artist_key, r.created, r.updated, r.price,
+        0, 0, 0, false, false, '{}', r.tags, r.search::tsvector, r.document
+    FROM unnest(
+        ids, organizations, revisions, types, title_keys, artist_keys, createds, updateds, prices, tag_lines,
+        searches, documents
+    ) AS r (
+        id, organization, revision, type, title_key, artist_key, created, updated, price, tags, search, document)
+    ON CONFLICT (id) DO UPDATE SET
+        revision = excluded.revision, type = excluded.type, title_key = excluded.title_key,
+        artist_key = excluded.artist_key, updated = excluded.updated, price = excluded.price, tags = excluded.tags,
+        search = excluded.search, document = excluded.document;
+END $$;
+
+CREATE FUNCTION drop_products(gone uuid[]) RETURNS void LANGUAGE sql AS $$
+    DELETE FROM product_list WHERE id = ANY(gone)
+$$;
+
+CREATE FUNCTION advance_catalogue(organizations uuid[], growths bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO catalogue AS t (organization, revision, product_count)
+    SELECT o, 1, g FROM unnest(organizations, growths) AS r (o, g)
+    ON CONFLICT (organization) DO UPDATE
+    SET revision = t.revision + 1, product_count = t.product_count + excluded.product_count;
+END $$;

@@ -1,16 +1,3 @@
--- put_organization: Write a new organization.
-INSERT INTO organization (id, name, created) VALUES (%b, %s, %b) ON CONFLICT (id) DO NOTHING;
-
--- put_catalogue: Give a new organization its counters, so that every key finds a row.
-INSERT INTO catalogue (organization, revision, product_count) VALUES (%b, 0, 0) ON CONFLICT DO NOTHING;
-
--- put_key: Write a key as it is now.
-INSERT INTO api_key (id, organization, name, scopes, digest, prefix, created, revoked)
-VALUES (%b, %b, %s, %b, %b, %s, %b, %b)
-ON CONFLICT (id) DO UPDATE
-SET name = excluded.name, scopes = excluded.scopes, digest = excluded.digest, prefix = excluded.prefix,
-    revoked = excluded.revoked;
-
 -- grants: What each of the digests opens right now; a revoked or unknown one is not among the rows.
 SELECT k.digest, k.id, k.organization, k.scopes, c.revision, c.product_count
 FROM api_key AS k JOIN catalogue AS c ON c.organization = k.organization
