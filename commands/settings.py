@@ -107,6 +107,11 @@ class Settings(Struct, frozen=True, kw_only=True):
                 variable = declared()[name][1].variable
                 raise SettingsError(f"{variable} is not set (`deadwax serve` would start an engine of its own)")
 
+    def replaced(self, environ: Mapping[str, str]) -> Self:
+        """Return these settings with the variables of `environ` instead of their own."""
+        names = {setting.variable: name for name, (_, setting) in declared().items()}
+        return msgspec.structs.replace(self, **{names[variable]: text for variable, text in environ.items()})
+
     def shown(self, environ: Mapping[str, str] = os.environ) -> list[Shown]:
         """Return every setting, in the order of declaration, as a person may see it."""
         rows = []
