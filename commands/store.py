@@ -137,8 +137,10 @@ def _claim_step(claims: Sequence[Claim]) -> Step:
 
 
 def _append_step(stored: Sequence[StoredEvent]) -> Step:
-    columns = ("originator_id", "originator_version", "topic", "state")
-    return Step(f"append_{LOG_TABLE}(%b, %b::bigint[], %b::text[], %b)", [[getattr(e, c) for e in stored] for c in columns])
+    rows = [(e.originator_id, e.originator_version, e.topic, e.state) for e in stored]
+    if len(rows) == 1:
+        return Step("append_event(%b, %b, %b, %b)", rows[0])
+    return Step("append_events(%b, %b::bigint[], %b::text[], %b)", [list(c) for c in zip(*rows, strict=True)])
 
 
 class Store:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -75,7 +75,8 @@ def product_row(product: Product) -> tuple[Any, ...]:
     )
 
 
-_PUT = f"put_products({', '.join(['%b'] * len(COLUMNS))})"
+_ARGUMENTS = ", ".join(["%b"] * len(COLUMNS))
+_PUT_ONE, _PUT_MANY = f"put_product({_ARGUMENTS})", f"put_products({_ARGUMENTS})"
 
 
 class CatalogueProjection:
@@ -87,21 +88,20 @@ class CatalogueProjection:
         documents = {c.id: product_document(c.after) for c in mine if not c.events}
         if not products:
             return Projected((), documents)
-        gone = sorted(c.id for c in products if c.after is None)
         # Sorted, so that two writers that touch the same rows take them in the same order.
-        rows = sorted((product_row(c.after) for c in products if c.after is not None), key=itemgetter(0))
+        products.sort(key=attrgetter("id"))
+        rows = [product_row(c.after) for c in products if c.after is not None]
+        documents.update((row[0], row[-1]) for row in rows)
+        steps = [Step("drop_product(%b)", (c.id,)) for c in products if c.after is None]
+        if len(rows) == 1:
+            steps.append(Step(_PUT_ONE, rows[0]))
+        elif rows:
+            steps.append(Step(_PUT_MANY, [list(column) for column in zip(*rows, strict=True)]))
         growth: Counter[UUID] = Counter()
         for change in products:
             organization = (change.after or change.before).organization
             growth[organization] += (change.after is not None) - (change.before is not None)
-        steps = []
-        if gone:
-            steps.append(Step("drop_products(%b)", (gone,)))
-        if rows:
-            steps.append(Step(_PUT, [list(column) for column in zip(*rows, strict=True)]))
-            documents.update((row[0], row[-1]) for row in rows)
-        organizations = sorted(growth)
-        steps.append(Step("advance_catalogue(%b, %b)", (organizations, [growth[o] for o in organizations])))
+        steps.extend(Step("advance_catalogue(%b, %b::bigint)", item) for item in sorted(growth.items()))
         return Projected(steps, documents)
 
 

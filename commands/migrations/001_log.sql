@@ -57,8 +57,19 @@ BEGIN
     VALUES (of, named, request, status, headers, body);
 END $$;
 
--- Always the last step. The lock makes the order of ids the order of commits, so that a reader that follows the ids
--- misses nothing; the library's own function of this kind takes no lock.
+-- The last step of a write is one of these two. The lock makes the order of ids the order of commits, so that a reader
+-- that follows the ids misses nothing; the library's own function of this kind takes no lock.
+CREATE FUNCTION append_event(id uuid, version bigint, named text, body bytea) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE
+    at bigint;
+BEGIN
+    LOCK TABLE events IN EXCLUSIVE MODE;
+    NOTIFY events;
+    INSERT INTO events (originator_id, originator_version, topic, state) VALUES (id, version, named, body)
+    RETURNING notification_id INTO at;
+    RETURN ARRAY[at];
+END $$;
+
 CREATE FUNCTION append_events(ids uuid[], versions bigint[], topics text[], states bytea[])
 RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE

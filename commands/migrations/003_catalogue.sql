@@ -39,37 +39,47 @@ CREATE INDEX product_list_artist_idx ON product_list (organization, artist_key, 
 CREATE INDEX product_list_price_idx ON product_list (organization, price, id);
 CREATE INDEX product_list_search_idx ON product_list USING gin (search);
 
--- Steps of a write (see the log's). Rows come as columns; new products and known ones alike.
-CREATE FUNCTION put_products(
-    ids uuid[], organizations uuid[], revisions bigint[], types text[], title_keys text[], artist_keys text[],
-    createds timestamptz[], updateds timestamptz[], prices numeric[], tag_lines text[], searches text[],
-    documents text[]
+-- Steps of a write (see the log's): one product, new or known; and many, given as columns.
+CREATE FUNCTION put_product(
+    p_id uuid, p_organization uuid, p_revision bigint, p_type text, p_title_key text, p_artist_key text,
+    p_created timestamptz, p_updated timestamptz, p_price numeric, p_tags text, p_search text, p_document text
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO product_list (
         id, organization, revision, type, title_key, artist_key, created, updated, price,
         total_count, listed_count, available_count, listed, redbubble, statuses, tags, search, document)
-    SELECT r.id, r.organization, r.revision, r.type, r.title_key, r.artist_key, r.created, r.updated, r.price,
-        0, 0, 0, false, false, '{}', r.tags, r.search::tsvector, r.document
-    FROM unnest(
-        ids, organizations, revisions, types, title_keys, artist_keys, createds, updateds, prices, tag_lines,
-        searches, documents
-    ) AS r (
-        id, organization, revision, type, title_key, artist_key, created, updated, price, tags, search, document)
+    VALUES (
+        p_id, p_organization, p_revision, p_type, p_title_key, p_artist_key, p_created, p_updated, p_price,
+        0, 0, 0, false, false, '{}', p_tags, p_search::tsvector, p_document)
     ON CONFLICT (id) DO UPDATE SET
         revision = excluded.revision, type = excluded.type, title_key = excluded.title_key,
         artist_key = excluded.artist_key, updated = excluded.updated, price = excluded.price, tags = excluded.tags,
         search = excluded.search, document = excluded.document;
 END $$;
 
-CREATE FUNCTION drop_products(gone uuid[]) RETURNS void LANGUAGE sql AS $$
-    DELETE FROM product_list WHERE id = ANY(gone)
-$$;
-
-CREATE FUNCTION advance_catalogue(organizations uuid[], growths bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION put_products(
+    ids uuid[], organizations uuid[], revisions bigint[], types text[], title_keys text[], artist_keys text[],
+    createds timestamptz[], updateds timestamptz[], prices numeric[], tag_lines text[], searches text[],
+    documents text[]
+) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO catalogue AS t (organization, revision, product_count)
-    SELECT o, 1, g FROM unnest(organizations, growths) AS r (o, g)
-    ON CONFLICT (organization) DO UPDATE
-    SET revision = t.revision + 1, product_count = t.product_count + excluded.product_count;
+    PERFORM put_product(a, b, c, d, e, f, g, h, i, j, k, l) FROM unnest(
+        ids, organizations, revisions, types, title_keys, artist_keys, createds, updateds, prices, tag_lines,
+        searches, documents
+    ) AS r (a, b, c, d, e, f, g, h, i, j, k, l);
+END $$;
+
+CREATE FUNCTION drop_product(gone uuid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM product_list WHERE id = gone;
+END $$;
+
+CREATE FUNCTION advance_catalogue(of uuid, growth bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE catalogue SET revision = revision + 1, product_count = product_count + growth WHERE organization = of;
+    IF NOT FOUND THEN
+        INSERT INTO catalogue AS t (organization, revision, product_count) VALUES (of, 1, growth)
+        ON CONFLICT (organization) DO UPDATE
+        SET revision = t.revision + 1, product_count = t.product_count + excluded.product_count;
+    END IF;
 END $$;
