@@ -1,0 +1,33 @@
+"""The `deadwax` command. Each group of commands is a module of its own that registers itself here."""
+
+import sys
+
+import typer
+
+from api import cli_serve, cli_settings
+from commands.settings import SettingsError
+from domain.errors import DeadwaxError
+from engines.program import EngineError
+
+app = typer.Typer(
+    help="An event-sourced products backend for record sellers and digital creators.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for group in (cli_serve, cli_settings):
+    group.register(app)
+
+
+def main() -> None:
+    """Run a command; what a person can put right is one line on stderr and exit code 1."""
+    try:
+        app()
+    except (SettingsError, EngineError, DeadwaxError) as error:
+        sys.exit(f"deadwax: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The commands that run processes: serve (all of it under one supervisor), api, worker, migrate.
+
+What a command does not need it does not import: a second start is counted in seconds.
+"""
+
+import http.client
+import os
+import sys
+
+import typer
+
+from commands.settings import Settings
+from engines.program import Program
+
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
+
+
+def register(app: typer.Typer) -> None:
+    for command in (serve, api, worker, migrate):
+        app.command()(command)
+
+
+def serve() -> None:
+    """Start everything: the embedded engines that no URL replaces, migrations, the API and the workers."""
+    from engines.sockets import require_free
+    from engines.supervisor import Supervisor
+
+    settings = Settings.load()
+    require_free(settings.host, settings.port)
+
+    def prepare(environ: dict[str, str]) -> str | None:
+        from api.first_key import first_key
+        from commands.migrate import migrate as migrated
+
+        there = settings.replaced(environ)
+        migrated(there.database_url)
+        return first_key(there.database_url)
+
+    Supervisor(settings).run(
+        prepare,
+        services=lambda _: (_api_program(settings), _worker_program()),
+        serving=lambda key: typer.echo(_welcome(settings, key)),
+    )
+
+
+def api() -> None:
+    """Answer HTTP; the engines are those that the environment names."""
+    from engines.reach import require_reachable
+    from engines.sockets import require_free
+
+    settings = Settings.load()
+    settings.require("database_url")
+    require_reachable(settings)
+    require_free(settings.host, settings.port)
+
+    from granian.constants import HTTPModes, Interfaces, Loops
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    Server(
+        "api.server:application",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        factory=True,
+        workers=settings.api_processes,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=2048,
+        log_level=LogLevels.warning,
+        log_access=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=4,
+    ).serve()
+
+
+def worker() -> None:
+    """Run the tasks that the log owes; the engines are those that the environment names."""
+    from engines.reach import require_reachable
+
+    settings = Settings.load()
+    settings.require("database_url", "redis_url")
+    require_reachable(settings)
+    # In this process's place, so that whoever supervises it supervises the workers.
+    os.execv(sys.executable, (sys.executable, "-I", "-m", "workers.main"))
+
+
+def migrate() -> None:
+    """Bring the database to the newest form and say which migrations ran."""
+    from commands.migrate import migrate as migrated
+
+    settings = Settings.load()
+    settings.require("database_url")
+    for name in migrated(settings.database_url):
+        typer.echo(name)
+
+
+def _api_program(settings: Settings) -> Program:
+    return Program(
+        name="api",
+        command=(sys.executable, "-I", "-u", "-m", "api.cli", "api"),
+        ready=lambda: _healthy(settings.host, settings.port),
+    )
+
+
+def _worker_program() -> Program:
+    return Program(name="worker", command=(sys.executable, "-I", "-u", "-m", "api.cli", "worker"), ready=lambda: True)
+
+
+def _healthy(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(_ANYWHERE.get(host, host), port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _welcome(settings: Settings, key: str | None) -> str:
+    host = _ANYWHERE.get(settings.host, settings.host)
+    base = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    lines = ["", f"  Deadwax is at {base}   (API reference: {base}/schema, stop: Ctrl-C)", ""]
+    if key is None:
+        lines += ["  A new API key:  deadwax key create --organization NAME", ""]
+        key = "KEY"
+    else:
+        lines += [f"  Your first API key (organization Demo), shown this once:  {key}", ""]
+    lines += ["  Try it:", f"  curl -H 'Authorization: Bearer {key}' {base}/api/v1/products/", ""]
+    return "\n".join(lines)
