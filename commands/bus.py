@@ -11,6 +11,7 @@ from uuid import UUID
 import uuid_utils.compat
 
 from commands import organization, product
+from commands.imports import job
 from commands.store import Guard, Receipt, Saved, Store
 from commands.work import Context, Work
 from domain.errors import Busy, Conflict
@@ -30,7 +31,7 @@ class Handler(Protocol):
     def __call__(self, command: Any, work: Work) -> Saved: ...
 
 
-HANDLERS: Mapping[type[Any], Handler] = {**organization.HANDLERS, **product.HANDLERS}
+HANDLERS: Mapping[type[Any], Handler] = {**organization.HANDLERS, **product.HANDLERS, **job.HANDLERS}
 
 
 class Bus:

@@ -118,12 +118,15 @@ def delete(command: DeleteProduct, work: Work) -> Saved:
     return work.save([Change(product.id, product, [event], None)], release=[product.id])
 
 
-def import_products(command: ImportProducts, work: Work) -> Saved:
-    """`documents` holds the products that were created; a claim that is repeated among the rows counts once."""
+def bring_in(rows: Sequence[ImportRow], work: Work) -> tuple[list[Change], list[Claim]]:
+    """Return what creates those of `rows` that are new, one claim each; a claim that is repeated among them counts once.
+
+    They belong into one save. It raises Taken where a parallel import was faster; the next try finds it held.
+    """
     organization, stamp = work.context.organization, work.stamp
-    first = {row.claim: row for row in reversed(command.rows)}
+    first = {row.claim: row for row in reversed(rows)}
     held = work.store.holders(organization, IMPORT_CLAIM, list(first))
-    fresh = [row for row in command.rows if row.claim not in held and first[row.claim] is row]
+    fresh = [row for row in rows if row.claim not in held and first[row.claim] is row]
     named = [_names(row) for row in fresh]
     credits, changes = resolve(work, (name for names in named for name in names.values()))
     claims = []
@@ -133,6 +136,12 @@ def import_products(command: ImportProducts, work: Work) -> Saved:
         event = products.create(id, {**row.values, **linked}, stamp)
         changes.append(Change(id, None, [event], products.evolve(None, event)))
         claims.append(Claim(organization, IMPORT_CLAIM, row.claim, id))
+    return changes, claims
+
+
+def import_products(command: ImportProducts, work: Work) -> Saved:
+    """`documents` holds the products that were created. Raises Taken, see bring_in."""
+    changes, claims = bring_in(command.rows, work)
     return work.save(changes, claims=claims)
 
 

@@ -2,6 +2,14 @@
 
 from domain.credit.events import ArtistCreated, LabelCreated
 from domain.event import DomainEvent
+from domain.imports.events import (
+    ImportAdvanced,
+    ImportAttempted,
+    ImportCompleted,
+    ImportFailed,
+    ImportRecognised,
+    ImportRequested,
+)
 from domain.organization.events import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated, OrganizationCreated
 from domain.product.events import ProductCreated, ProductDeleted, ProductPriceOverridden, ProductRevised
 
@@ -18,5 +26,11 @@ EVENTS: dict[str, type[DomainEvent]] = {
         ProductRevised,
         ProductPriceOverridden,
         ProductDeleted,
+        ImportRequested,
+        ImportAttempted,
+        ImportRecognised,
+        ImportAdvanced,
+        ImportCompleted,
+        ImportFailed,
     )
 }

@@ -1,0 +1,161 @@
+"""Commands about an import that runs in a worker. Each step is an event, so that the next worker goes on from the last."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from msgspec import Struct
+
+from commands.product import IMPORT_CLAIM, ImportRow, bring_in
+from commands.store import Claim, Saved
+from commands.work import Work
+from domain.errors import NotFound
+from domain.event import Change
+from domain.imports import imports
+from domain.imports.events import ImportEvent, RowError, RowRepeat
+from domain.imports.imports import Import, Progress
+
+
+class _AboutImport(Struct, frozen=True, kw_only=True):
+    id: UUID
+
+    @property
+    def subject(self) -> UUID:
+        return self.id
+
+
+class RequestImport(_AboutImport, frozen=True, kw_only=True):
+    """The file is in the bucket as `blob` already: what an event names exists."""
+
+    filename: str
+    blob: str
+    size_bytes: int
+    sha256: str
+    type: str
+    mapping: Mapping[str, str] = {}
+    dry_run: bool = False
+
+
+class AttemptImport(_AboutImport, frozen=True, kw_only=True):
+    """Take the import on as attempt `number`, the one after the last."""
+
+    number: int
+
+
+class RecogniseImport(_AboutImport, frozen=True, kw_only=True):
+    attempt: int
+    format: str
+    encoding: str
+    rows_total: int
+
+
+class AdvanceImport(_AboutImport, frozen=True, kw_only=True):
+    """Deal with the `size` rows after `rows_done`: create what is new of `products`; `known` rows changed nothing."""
+
+    attempt: int
+    rows_done: int
+    size: int
+    products: Sequence[ImportRow]
+    known: int = 0
+    errors: Sequence[RowError] = ()
+    repeats: Sequence[RowRepeat] = ()
+
+
+class CompleteImport(_AboutImport, frozen=True, kw_only=True):
+    attempt: int
+    rejects_blob: str | None = None
+
+
+class FailImport(_AboutImport, frozen=True, kw_only=True):
+    attempt: int
+    error: str
+
+
+def request(command: RequestImport, work: Work) -> Saved:
+    """The answer's document is the import's."""
+    event = imports.request(
+        command.id,
+        work.stamp,
+        filename=command.filename,
+        blob=command.blob,
+        size_bytes=command.size_bytes,
+        sha256=command.sha256,
+        type=command.type,
+        mapping=command.mapping,
+        dry_run=command.dry_run,
+    )
+    return work.save([_change(command.id, None, [event])], subject=command.id)
+
+
+def attempt(command: AttemptImport, work: Work) -> Saved:
+    """Raises NotFound, Superseded."""
+    state = _load(command, work)
+    return work.save([_change(state.id, state, [imports.attempt(state, command.number, work.stamp)])])
+
+
+def recognise(command: RecogniseImport, work: Work) -> Saved:
+    """Raises NotFound, Superseded."""
+    state = _load(command, work)
+    events = imports.recognise(
+        state, command.attempt, command.format, command.encoding, command.rows_total, work.stamp
+    )
+    return work.save([_change(state.id, state, events)])
+
+
+def advance(command: AdvanceImport, work: Work) -> Saved:
+    """Raises NotFound, Superseded; Taken where a parallel import was faster: execute it again."""
+    state = _load(command, work)
+    if state.dry_run:
+        claims = list({row.claim for row in command.products})
+        created = len(claims) - len(work.store.holders(state.organization, IMPORT_CLAIM, claims))
+        changes: list[Change] = []
+        taken: list[Claim] = []
+    else:
+        changes, taken = bring_in(command.products, work)
+        created = len(taken)
+    progress = Progress(
+        rows_done=command.rows_done,
+        rows=command.size,
+        created=created,
+        unchanged=command.known + len(command.products) - created,
+        errors=command.errors,
+        repeats=command.repeats,
+    )
+    event = imports.advance(state, command.attempt, progress, work.stamp)
+    return work.save([*changes, _change(state.id, state, [event])], claims=taken)
+
+
+def complete(command: CompleteImport, work: Work) -> Saved:
+    """Raises NotFound, Superseded."""
+    state = _load(command, work)
+    event = imports.complete(state, command.attempt, command.rejects_blob, work.stamp)
+    return work.save([_change(state.id, state, [event])])
+
+
+def fail(command: FailImport, work: Work) -> Saved:
+    """Raises NotFound, Superseded."""
+    state = _load(command, work)
+    return work.save([_change(state.id, state, [imports.fail(state, command.attempt, command.error, work.stamp)])])
+
+
+def _load(command: _AboutImport, work: Work) -> Import:
+    state = work.store.load(command.id, imports.fold)
+    if state is None or state.organization != work.context.organization:
+        raise NotFound
+    return state
+
+
+def _change(id: UUID, state: Import | None, events: Sequence[ImportEvent]) -> Change:
+    after = state
+    for event in events:
+        after = imports.evolve(after, event)
+    return Change(id, state, events, after)
+
+
+HANDLERS = {
+    RequestImport: request,
+    AttemptImport: attempt,
+    RecogniseImport: recognise,
+    AdvanceImport: advance,
+    CompleteImport: complete,
+    FailImport: fail,
+}

@@ -1,0 +1,198 @@
+"""One run over a file: rows in batches, read ahead of the database's work."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple, TypeVar
+
+from msgspec import Struct
+
+from commands.imports.formats import Layout, recognise
+from commands.imports.reader import Table, records, survey
+from commands.imports.rows import Parse, Refused, Row, interpret
+from commands.imports.seen import Seen
+from commands.product import IMPORT_CLAIM, ImportProducts, ImportRow
+from commands.store import Store
+from commands.work import Context
+from domain.errors import Taken
+from domain.product.form import CREATE
+
+BATCH_ROWS = 500
+BATCH_CHARACTERS = 4_000_000
+READ_AHEAD_BATCHES = 4
+LISTED = 100
+"""How many refused rows and repeats a summary lists; the rejects file has every refused one."""
+TAKEN_ATTEMPTS = 5
+UNKNOWN_RELEASE = (
+    "release_id: No product of this release is known, and this file has no titles. "
+    "Import a collection or inventory export that has it first."
+)
+
+T = TypeVar("T")
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """How a person wants a file read. `mapping` is field -> column; None for encoding or delimiter: find out."""
+
+    type: str = "physical"
+    mapping: Mapping[str, str] = {}
+    encoding: str | None = None
+    delimiter: str | None = None
+
+
+class Repeat(NamedTuple):
+    """A row whose claim an earlier row of the file had: another copy of the same release, mostly."""
+
+    line: int
+    first_line: int
+
+
+class Batch(NamedTuple):
+    """Some rows of the file in their order. `size` counts all of them."""
+
+    size: int
+    rows: list[Row]
+    refused: list[Refused]
+    repeats: list[Repeat]
+
+
+class Counts(Struct):
+    """What became of the rows so far; the four kinds add up to `done`."""
+
+    done: int = 0
+    created: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+
+    def add(self, batch: Batch, created: int) -> None:
+        self.done += batch.size
+        self.created += created
+        self.unchanged += len(batch.rows) - created
+        self.duplicates += len(batch.repeats)
+        self.rejected += len(batch.refused)
+
+
+class Source:
+    """A file that was looked at: what it is and how many rows it has. `file` can seek and is read from its start.
+
+    Raises UnreadableFile."""
+
+    def __init__(self, file: BinaryIO, options: Options, parse: Parse = CREATE.parse) -> None:
+        self._file = file
+        self._parse = parse
+        self._type = options.type
+        self.table: Table = survey(file, options.encoding, options.delimiter)
+        self.layout: Layout = recognise(self.table.header, options.mapping)
+
+    def count(self) -> int:
+        """Return the number of rows, by reading them all once."""
+        return sum(1 for _ in records(self._file, self.table))
+
+    def batches(self, size: int = BATCH_ROWS, cut_at: int = 0) -> Iterator[Batch]:
+        """Yield the rows; a batch ends at the row number `cut_at`, where an earlier run got to."""
+        seen = Seen()
+        try:
+            meanings = interpret(records(self._file, self.table), self.layout, self._type, self._parse)
+            done = 0
+            while True:
+                wanted = min(size, cut_at - done) if done < cut_at else size
+                batch = _batch(islice(meanings, wanted), seen)
+                if not batch.size:
+                    return
+                done += batch.size
+                yield batch
+        finally:
+            seen.close()
+
+
+def _batch(rows: Iterable[Row | Refused], seen: Seen) -> Batch:
+    """Take rows until they are all taken, or big enough together: a batch is one transaction and is held in memory."""
+    size = 0
+    good: list[Row] = []
+    refused: list[Refused] = []
+    repeats: list[Repeat] = []
+    for row in rows:
+        if isinstance(row, Refused):
+            refused.append(row)
+        elif (first_line := seen.first(row.claim, row.line)) is not None:
+            repeats.append(Repeat(row.line, first_line))
+        else:
+            good.append(row)
+        size += sum(map(len, row.cells))
+        if size > BATCH_CHARACTERS:
+            break
+    return Batch(len(good) + len(refused) + len(repeats), good, refused, repeats)
+
+
+def settle(batch: Batch, store: Store, context: Context) -> Batch:
+    """Refuse the rows that name a release without a title where no product of it is known."""
+    nameless = [row for row in batch.rows if row.product is None]
+    if not nameless:
+        return batch
+    held = store.holders(context.organization, IMPORT_CLAIM, [row.claim for row in nameless])
+    unknown = [row for row in nameless if row.claim not in held]
+    refused = [*batch.refused, *(Refused(row.line, UNKNOWN_RELEASE, row.cells) for row in unknown)]
+    missing = {row.line for row in unknown}
+    return batch._replace(rows=[row for row in batch.rows if row.line not in missing], refused=sorted(refused))
+
+
+def products(batch: Batch) -> list[ImportRow]:
+    return [row.product for row in batch.rows if row.product is not None]
+
+
+def count_new(rows: list[ImportRow], store: Store, context: Context) -> int:
+    """Return how many of the rows an import would create."""
+    held = store.holders(context.organization, IMPORT_CLAIM, [row.claim for row in rows])
+    return sum(row.claim not in held for row in rows)
+
+
+def create_new(rows: list[ImportRow], execute: Callable[[ImportProducts], Any]) -> int:
+    """Create what is new of the rows; return how many that were."""
+    return len(until_not_taken(lambda: execute(ImportProducts(rows))).documents) if rows else 0
+
+
+def until_not_taken(execute: Callable[[], Any]) -> Any:
+    """Try again where another import of the same rows was faster: what it took is then found as taken."""
+    for attempt in range(1, TAKEN_ATTEMPTS + 1):
+        try:
+            return execute()
+        except Taken:
+            if attempt == TAKEN_ATTEMPTS:
+                raise
+
+
+def ahead(items: Callable[[], Iterator[T]], depth: int = READ_AHEAD_BATCHES) -> Iterator[T]:
+    """Yield what `items()` yields, made in a thread of its own, up to `depth` in advance."""
+    made: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(depth)
+    abandoned = threading.Event()
+
+    def put(item: tuple[T] | BaseException | None) -> None:
+        while not abandoned.is_set():
+            try:
+                return made.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+
+    def produce() -> None:
+        source = items()
+        try:
+            for item in source:
+                put((item,))
+                if abandoned.is_set():
+                    return
+            put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where the items are taken
+            put(error)
+
+    thread = threading.Thread(target=produce, name="import-reader", daemon=True)
+    thread.start()
+    try:
+        while (item := made.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item[0]
+    finally:
+        abandoned.set()
+        thread.join()

@@ -1,0 +1,131 @@
+"""Imports as a table, and the ones that workers still owe."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+from msgspec import Raw, Struct
+
+from domain import ids
+from domain.event import Change, Projected, Step
+from domain.imports.events import RowError, RowRepeat
+from domain.imports.imports import Import
+from projections.base import Reader, queries
+from projections.documents import BASE_URL
+
+KIND = "import"
+_SQL = queries("imports")
+_encode = msgspec.json.Encoder().encode
+
+
+class ImportDocument(Struct, frozen=True, kw_only=True):
+    """`errors` and `repeats` list the first hundred; `rejects_url` leads to all refused rows as CSV, null without any."""
+
+    uid: str
+    status: str
+    filename: str
+    size: int
+    type: str
+    map: dict[str, str]
+    dry_run: bool
+    format: str | None
+    encoding: str | None
+    rows_total: int | None
+    rows_done: int
+    rows_created: int
+    rows_unchanged: int
+    rows_duplicate: int
+    rows_rejected: int
+    errors: Sequence[RowError]
+    repeats: Sequence[RowRepeat]
+    rejects_url: Raw
+    error: str | None
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+
+
+class Page(NamedTuple):
+    """`results` is the inside of a JSON array with holes; `total` is exact."""
+
+    total: int
+    results: str
+
+
+class Row(NamedTuple):
+    """One import's answer; `rejects_blob` is the key of its CSV of refused rows."""
+
+    document: str
+    revision: int
+    rejects_blob: str | None
+
+
+def import_document(state: Import) -> str:
+    """Return the import object as JSON text with its holes."""
+    uid = ids.uid(ids.IMPORT, state.id)
+    return _encode(
+        ImportDocument(
+            uid=uid,
+            status=state.status,
+            filename=state.filename,
+            size=state.size_bytes,
+            type=state.type,
+            map=dict(state.mapping),
+            dry_run=state.dry_run,
+            format=state.format,
+            encoding=state.encoding,
+            rows_total=state.rows_total,
+            rows_done=state.rows_done,
+            rows_created=state.rows_created,
+            rows_unchanged=state.rows_unchanged,
+            rows_duplicate=state.rows_duplicate,
+            rows_rejected=state.rows_rejected,
+            errors=state.errors,
+            repeats=state.repeats,
+            rejects_url=Raw(f'"{BASE_URL}/api/v1/imports/{uid}/rejects/"' if state.rejects_blob else "null"),
+            error=state.error,
+            created=state.created,
+            started=state.started,
+            finished=state.finished,
+        )
+    ).decode()
+
+
+class ImportsProjection:
+    """Keeps `import_list`, and in `todo` the imports that are not over."""
+
+    def project(self, changes: Sequence[Change]) -> Projected:
+        steps = []
+        documents = {}
+        for change in changes:
+            if not isinstance(state := change.after, Import):
+                continue
+            document = documents[state.id] = import_document(state)
+            if not change.events:
+                continue
+            row = (state.id, state.organization, state.version, state.status, state.created)
+            steps.append(Step("put_import(%b, %b, %b, %s, %b, %s, %s)", (*row, document, state.rejects_blob)))
+            if change.before is None:
+                steps.append(Step("owe(%b, %b, %s, %b)", (state.id, state.organization, KIND, state.created)))
+            elif state.is_over:
+                steps.append(Step("owe_no_more(%b)", (state.id,)))
+        return Projected(steps, documents)
+
+
+async def page(reader: Reader, organization: UUID, number: int | None, size: int) -> Page | None:
+    """Return a page of imports, newest first; `number` None is the last page. None past the end (page 1 always is)."""
+    [count] = await reader.row(_SQL["count"], [organization]) or (0,)
+    last = max(1, -(-count // size))
+    number = last if number is None else number
+    if not 1 <= number <= last:
+        return None
+    rows = await reader.rows(_SQL["page"], [organization, size, (number - 1) * size])
+    return Page(count, ",".join(row[0] for row in rows))
+
+
+async def detail(reader: Reader, organization: UUID, id: UUID) -> Row | None:
+    """Return one import; None where the organization has no such import."""
+    found = await reader.row(_SQL["detail"], [id, organization])
+    return None if found is None else Row(*found)
