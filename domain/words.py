@@ -47,46 +47,49 @@ def _spellings(words: list[str]) -> Iterator[str]:
 
 def vector(organization: UUID, texts: Iterable[str | None], identifiers: Iterable[str | None] = ()) -> str:
     """Return a tsvector literal of all the texts. Phrases never span two of them; an identifier's parts are
-    found written together as well. Words past MAX_VECTOR_BYTES or MAX_POSITION keep no position or are left out."""
+    found written together as well. Words past MAX_VECTOR_BYTES are left out, those past MAX_POSITION share a place."""
     mark = scope(organization)
-    places: dict[str, list[int]] = {}
+    found: list[str] = []
     position = 1
-    size = 0
-
-    def put(word: str, at: int) -> None:
-        nonlocal size
-        known = places.get(word)
-        if known is None:
-            size += len(word.encode()) + 8
-            if size > MAX_VECTOR_BYTES:
-                return
-            places[word] = [at]
-        elif at <= MAX_POSITION and len(known) < 200:
-            known.append(at)
-
     for text in texts:
         if not text:
             continue
-        for chunk in fold(text).split():
-            words = split(chunk)
-            for word in words:
-                put(word, min(position, MAX_POSITION))
+        folded = fold(text)
+        if folded.replace(" ", "").isalnum():
+            for position, word in enumerate(folded.split(), start=position):  # noqa: B020, PLR1704 - goes on from there
+                found.append(f"{mark}{word[:MAX_WORD_CHARACTERS]}:{position}")
+        else:
+            for chunk in folded.split():
+                words = split(chunk)
+                for position, word in enumerate(words, start=position):  # noqa: B020, PLR1704
+                    found.append(f"{_quote(mark + word)}:{position}")
+                found.extend(f"{_quote(mark + word)}:{position}" for word in _spellings(words))
                 position += 1
-            if len(words) > 1:
-                for word in _spellings(words):
-                    put(word, min(position - 1, MAX_POSITION))
         position += FIELD_GAP
     for text in identifiers:
         if text:
-            words = [word for chunk in fold(text).split() for word in split(chunk)]
-            for word in _spellings(words):
-                put(word, MAX_POSITION)
-    return " ".join([f"{_quote(mark + word)}:{','.join(map(str, at))}" for word, at in places.items()])
+            parts = [word for chunk in fold(text).split() for word in split(chunk)]
+            found.extend(f"{_quote(mark + word)}:{position}" for word in _spellings(parts))
+    return " ".join(found if position <= MAX_POSITION else _within_limits(found))
+
+
+def _within_limits(found: list[str]) -> list[str]:
+    """Return what PostgreSQL takes of a very long text: each word once, at its first place, in a bounded vector."""
+    size = 0
+    kept: dict[str, str] = {}
+    for place in found:
+        word, _, position = place.rpartition(":")
+        if word not in kept:
+            size += len(word.encode()) + 16
+            if size > MAX_VECTOR_BYTES:
+                break
+            kept[word] = f"{word}:{min(int(position), MAX_POSITION)}"
+    return list(kept.values())
 
 
 def _quote(word: str) -> str:
     if word.isalnum():
-        return f"'{word}'"
+        return word
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
 
 

@@ -6,6 +6,7 @@ answered: what every product of a kind has in common, and the address this deplo
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -100,6 +101,7 @@ def money(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:.2f}"
 
 
+@lru_cache(maxsize=10_000)
 def _credit(prefix: str, credit: Credit | None) -> CreditDocument | None:
     return None if credit is None else CreditDocument(ids.uid(prefix, credit.id), credit.name)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,9 @@ from domain.product.events import (
 )
 
 
-class Product(Struct, frozen=True, kw_only=True):
+class Product(Struct, frozen=True):
+    """Between `version` and `created` stand the fields of ProductCreated, in its order."""
+
     id: UUID
     organization: UUID
     version: int
@@ -54,7 +57,8 @@ class Product(Struct, frozen=True, kw_only=True):
 
 _BASE = frozenset(f.name for f in fields(DomainEvent))
 _REVISABLE = tuple(f.name for f in fields(ProductRevised) if f.name not in _BASE)
-_CREATED = tuple(f.name for f in fields(ProductCreated) if f.name not in _BASE)
+_created = attrgetter(*(f.name for f in fields(ProductCreated) if f.name not in _BASE))
+_revised = attrgetter(*_REVISABLE)
 
 
 def create(id: UUID, values: Mapping[str, Any], stamp: Stamp) -> ProductCreated:
@@ -83,16 +87,11 @@ def evolve(product: Product | None, event: DomainEvent) -> Product | None:
     """Return the state after `event`; None once it is deleted."""
     match event:
         case ProductCreated():
-            return Product(
-                id=event.originator_id,
-                organization=event.organization,
-                version=event.originator_version,
-                created=event.timestamp,
-                updated=event.timestamp,
-                **{name: getattr(event, name) for name in _CREATED},
-            )
+            at = event.timestamp
+            base = (event.originator_id, event.organization, event.originator_version)
+            return Product(*base, *_created(event), at, at)
         case ProductRevised() if product is not None:
-            set_now = {n: v for n in _REVISABLE if (v := getattr(event, n)) is not UNSET}
+            set_now = {n: v for n, v in zip(_REVISABLE, _revised(event), strict=True) if v is not UNSET}
             return replace(product, version=event.originator_version, updated=event.timestamp, **set_now)
         case ProductPriceOverridden() if product is not None:
             return replace(
