@@ -138,6 +138,6 @@ def write_private(path: Path, content: object) -> None:
     """Replace the file by `content` as JSON, whole or not at all, readable by this user alone."""
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - Path.open has no opener for the mode
         json.dump(content, file)
     fresh.replace(path)

@@ -19,7 +19,7 @@ def socket_folder(folder: Path, name: str, user: tuple[int, int] | None) -> Path
     digest = hashlib.sha256(f"{uid} {folder}".encode()).hexdigest()[:16]
     short = Path(tempfile.gettempdir()) / f"deadwax-{digest}"
     if len(os.fsencode(short / name)) > _LONGEST_SOCKET_PATH_BYTES:
-        short = Path("/tmp") / short.name
+        short = Path("/tmp") / short.name  # noqa: S108 - it is made private below
     try:
         short.mkdir(mode=0o700)
         os.chown(short, uid, gid)

@@ -106,7 +106,7 @@ class Supervisor:
         else:
             line = f"{name:>8} | {line}"
         with contextlib.suppress(BrokenPipeError):  # who read it has gone: serving goes on
-            print(line, flush=True)
+            print(line, flush=True)  # noqa: T201 - it passes the processes' lines on
 
 
 def embedded(settings: Settings) -> list[Engine]:
