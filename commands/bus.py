@@ -21,7 +21,7 @@ _LOCKS = 64
 
 
 class Command(Protocol):
-    """A frozen Struct that says what to do. `subject` is the aggregate that it is about, None for several or a new one."""
+    """A frozen Struct that says what to do. `subject` is the aggregate it is about; None for several or a new one."""
 
     @property
     def subject(self) -> UUID | None: ...
@@ -31,7 +31,7 @@ class Handler(Protocol):
     def __call__(self, command: Any, work: Work) -> Saved: ...
 
 
-HANDLERS: Mapping[type[Any], Handler] = {**organization.HANDLERS, **product.HANDLERS, **job.HANDLERS}
+HANDLERS: Mapping[Any, Handler] = {**organization.HANDLERS, **product.HANDLERS, **job.HANDLERS}
 
 
 class Bus:
@@ -73,4 +73,3 @@ class Bus:
         finally:
             if lock is not None:
                 lock.release()
-

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -119,7 +119,7 @@ def revoke_key(command: RevokeKey, work: Work) -> Saved:
     return work.save([Change(key.id, key, events, organizations.evolve(key, events[0]))])
 
 
-HANDLERS = {
+HANDLERS: dict[Any, Any] = {
     CreateOrganization: create_organization,
     CreateKey: create_key,
     RotateKey: rotate_key,

@@ -36,8 +36,8 @@ class ReviseProduct(Struct, frozen=True, kw_only=True):
 
     id: UUID
     values: Mapping[str, Any]
-    artist_name: str | None | UnsetType = UNSET
-    music_label_name: str | None | UnsetType = UNSET
+    artist_name: str | UnsetType | None = UNSET
+    music_label_name: str | UnsetType | None = UNSET
 
     @property
     def subject(self) -> UUID:
@@ -119,7 +119,7 @@ def delete(command: DeleteProduct, work: Work) -> Saved:
 
 
 def bring_in(rows: Sequence[ImportRow], work: Work) -> tuple[list[Change], list[Claim]]:
-    """Return what creates those of `rows` that are new, one claim each; a claim that is repeated among them counts once.
+    """Return what creates those of `rows` that are new, one claim each; repeated claims count once.
 
     They belong into one save. It raises Taken where a parallel import was faster; the next try finds it held.
     """
@@ -145,4 +145,4 @@ def import_products(command: ImportProducts, work: Work) -> Saved:
     return work.save(changes, claims=claims)
 
 
-HANDLERS = {CreateProduct: create, ReviseProduct: revise, DeleteProduct: delete, ImportProducts: import_products}
+HANDLERS: dict[Any, Any] = {CreateProduct: create, ReviseProduct: revise, DeleteProduct: delete, ImportProducts: import_products}

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from eventsourcing.persistence import Mapper, Notification, StoredEvent, Transcoder
 from eventsourcing.persistence import DatabaseError as LogError
 from eventsourcing.persistence import InterfaceError as LogInterfaceError
+from eventsourcing.persistence import Mapper, Notification, StoredEvent, Transcoder
 from eventsourcing.persistence import OperationalError as LogUnreachable
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Cursor, errors
@@ -45,7 +45,8 @@ class Claim(NamedTuple):
 
 class Receipt(NamedTuple):
     """An Idempotency-Key and the answer it is bound to. `request` is a digest of method, path and body; `body` is
-    None until the write has made it: then the document of `subject` is taken. `headers` is JSON text."""
+    None until the write has made it: then the document of `subject` is taken. `headers` is JSON text.
+    """
 
     organization: UUID
     key: str
@@ -144,7 +145,7 @@ def _append_step(stored: Sequence[StoredEvent]) -> Step:
 
 
 class Store:
-    """Loads and saves aggregates. Synchronous and safe to share between threads; `pool_size` is how many save at once."""
+    """Loads and saves aggregates. Synchronous, shared between threads; `pool_size` is how many save at once."""
 
     def __init__(self, database_url: str, projections: Sequence[InlineProjection] = (), pool_size: int = 8) -> None:
         self._projections = tuple(projections)

@@ -43,7 +43,7 @@ class StaleWrite(DeadwaxError):
 
 
 class IdempotencyMismatch(DeadwaxError):
-    """This Idempotency-Key was used with another request."""
+    """The Idempotency-Key was used with another request."""
 
 
 class Conflict(DeadwaxError):

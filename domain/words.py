@@ -47,7 +47,8 @@ def _spellings(words: list[str]) -> Iterator[str]:
 
 def vector(organization: UUID, texts: Iterable[str | None], identifiers: Iterable[str | None] = ()) -> str:
     """Return a tsvector literal of all the texts. Phrases never span two of them; an identifier's parts are
-    found written together as well. Words past MAX_VECTOR_BYTES are left out, those past MAX_POSITION share a place."""
+    found written together as well. Words past MAX_VECTOR_BYTES are left out, those past MAX_POSITION share a place.
+    """
     mark = scope(organization)
     found: list[str] = []
     position = 1
@@ -56,12 +57,12 @@ def vector(organization: UUID, texts: Iterable[str | None], identifiers: Iterabl
             continue
         folded = fold(text)
         if folded.replace(" ", "").isalnum():
-            for position, word in enumerate(folded.split(), start=position):  # noqa: B020, PLR1704 - goes on from there
+            for position, word in enumerate(folded.split(), start=position):  # noqa: B020 - goes on from there
                 found.append(f"{mark}{word[:MAX_WORD_CHARACTERS]}:{position}")
         else:
             for chunk in folded.split():
                 words = split(chunk)
-                for position, word in enumerate(words, start=position):  # noqa: B020, PLR1704
+                for position, word in enumerate(words, start=position):  # noqa: B020
                     found.append(f"{_quote(mark + word)}:{position}")
                 found.extend(f"{_quote(mark + word)}:{position}" for word in _spellings(words))
                 position += 1

@@ -61,9 +61,7 @@ class Reader:
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise Unavailable from error
 
-    async def row(
-        self, statement: bytes, parameters: Sequence[Any] | dict[str, Any] = ()
-    ) -> tuple[Any, ...] | None:
+    async def row(self, statement: bytes, parameters: Sequence[Any] | dict[str, Any] = ()) -> tuple[Any, ...] | None:
         """Run one statement and return its first row, None without one."""
         found = await self.rows(statement, parameters)
         return found[0] if found else None

@@ -46,14 +46,18 @@ class OrganizationsProjection:
     """Keeps `organization`, `api_key` and the first row of `catalogue` in the append transaction."""
 
     def project(self, changes: Sequence[Change]) -> Projected:
-        steps = []
+        steps: list[Step] = []
         for change in changes:
-            for event in change.events:
-                if isinstance(event, OrganizationCreated):
-                    steps.append(Step("put_organization(%b, %s, %b)", (change.id, event.name, event.timestamp)))
+            steps.extend(
+                Step("put_organization(%b, %s, %b)", (change.id, event.name, event.timestamp))
+                for event in change.events
+                if isinstance(event, OrganizationCreated)
+            )
             if isinstance(key := change.after, ApiKey):
                 values = (key.id, key.organization, key.name, list(key.scopes), bytes.fromhex(key.digest), key.prefix)
-                steps.append(Step("put_api_key(%b, %b, %s, %b::text[], %b, %s, %b, %b)", (*values, key.created, key.revoked)))
+                steps.append(
+                    Step("put_api_key(%b, %b, %s, %b::text[], %b, %s, %b, %b)", (*values, key.created, key.revoked))
+                )
         return Projected(steps, {})
 
 

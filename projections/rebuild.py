@@ -7,7 +7,7 @@ it gets its indexes, catches up with what was written since, and takes the old o
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -127,7 +127,7 @@ def _fill_all(
         count = processes * 4
         edges: list[UUID] = [row[0] for row in connection.execute(_SQL["edges"], {"count": count})]
         bounds = [None, *sorted(set(edges)), None]
-        shares = [_Share(database_url, snapshot, *pair) for pair in zip(bounds, bounds[1:], strict=False)]
+        shares = [_Share(database_url, snapshot, *pair) for pair in pairwise(bounds)]
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(processes, mp_context=context) as pool:
             for done, (folded, written) in enumerate(pool.map(_fill, shares), start=1):
@@ -160,9 +160,10 @@ def _swap(connection: Connection[Any], position: int) -> None:
                 connection.execute("LOCK TABLE events IN EXCLUSIVE MODE")
                 _catch_up(connection, position)
                 connection.execute(_SQL["exchange"])
-            return
         except psycopg.errors.LockNotAvailable:
             continue
+        else:
+            return
     raise Conflict("The rebuilt table found no moment to take the live one's place; the live one is as it was.")
 
 
@@ -178,4 +179,3 @@ def _catch_up(connection: Connection[Any], position: int) -> tuple[int, int]:
             if product is not None:
                 copy.write_row(_copy_row(product))
     return len(ids), now
-

@@ -54,7 +54,8 @@ class ImportRecognised(DomainEvent, frozen=True, kw_only=True):
 
 class ImportAdvanced(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
     """Some rows were dealt with, in the transaction that stored what they made. Numbers are of these rows alone;
-    `errors` and `repeats` are listed up to a limit over the whole import."""
+    `errors` and `repeats` are listed up to a limit over the whole import.
+    """
 
     TOPIC: ClassVar[str] = "import.advanced.v1"
 

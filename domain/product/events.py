@@ -49,27 +49,27 @@ class ProductRevised(DomainEvent, frozen=True, kw_only=True, omit_defaults=True)
 
     TOPIC: ClassVar[str] = "product.revised.v1"
 
-    title: str | None | UnsetType = UNSET
-    artist: Credit | None | UnsetType = UNSET
-    music_label: Credit | None | UnsetType = UNSET
-    catalog_number: str | None | UnsetType = UNSET
-    sku: str | None | UnsetType = UNSET
-    upc: str | None | UnsetType = UNSET
-    formats: tuple[str, ...] | None | UnsetType = UNSET
-    year: str | None | UnsetType = UNSET
-    marketplace_description: str | None | UnsetType = UNSET
-    license_type: str | None | UnsetType = UNSET
-    license_notes: str | None | UnsetType = UNSET
+    title: str | UnsetType | None = UNSET
+    artist: Credit | UnsetType | None = UNSET
+    music_label: Credit | UnsetType | None = UNSET
+    catalog_number: str | UnsetType | None = UNSET
+    sku: str | UnsetType | None = UNSET
+    upc: str | UnsetType | None = UNSET
+    formats: tuple[str, ...] | UnsetType | None = UNSET
+    year: str | UnsetType | None = UNSET
+    marketplace_description: str | UnsetType | None = UNSET
+    license_type: str | UnsetType | None = UNSET
+    license_notes: str | UnsetType | None = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
-    media_type: str | None | UnsetType = UNSET
+    media_type: str | UnsetType | None = UNSET
     is_mature_content: bool | UnsetType = UNSET
-    default_visibility: str | None | UnsetType = UNSET
+    default_visibility: str | UnsetType | None = UNSET
     default_shop_product: bool | UnsetType = UNSET
-    background_color: str | None | UnsetType = UNSET
-    enabled_product_types: Json | None | UnsetType = UNSET
-    collections: Json | None | UnsetType = UNSET
-    external_id: str | None | UnsetType = UNSET
-    external_id_title: str | None | UnsetType = UNSET
+    background_color: str | UnsetType | None = UNSET
+    enabled_product_types: Json | UnsetType | None = UNSET
+    collections: Json | UnsetType | None = UNSET
+    external_id: str | UnsetType | None = UNSET
+    external_id_title: str | UnsetType | None = UNSET
 
 
 class ProductPriceOverridden(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
