@@ -27,7 +27,7 @@ Guard = Callable[[Cursor[Any]], None]
 
 LOG_TABLE = "events"
 CONNECT_TIMEOUT_SECONDS = 2.0
-OPEN_TIMEOUT_SECONDS = 10.0
+OPEN_TIMEOUT_SECONDS = 5.0
 LOCK_TIMEOUT_SECONDS = 10
 STATEMENT_TIMEOUT_SECONDS = 60
 """PostgreSQL gives up on a statement after this; an import's batch takes a fraction of a second."""
@@ -292,7 +292,11 @@ class Store:
 
 def _datastore(database_url: str, pool_size: int) -> PostgresDatastore:
     parameters: dict[str, Any] = {k: v for k, v in conninfo_to_dict(database_url).items() if v is not None}
-    timeouts = f"-c lock_timeout={LOCK_TIMEOUT_SECONDS}s -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s"
+    timeouts = (
+        f"-c lock_timeout={LOCK_TIMEOUT_SECONDS}s -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s"
+        # The server gives up on the write of a client that died, and with it the locks.
+        " -c client_connection_check_interval=500ms"
+    )
     datastore = PostgresDatastore(
         dbname=parameters.pop("dbname", ""),
         host=parameters.pop("host", ""),
