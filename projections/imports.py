@@ -21,7 +21,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ImportDocument(Struct, frozen=True, kw_only=True):
-    """`errors` and `repeats` list the first hundred; `rejects_url` leads to all refused rows as CSV, null without any."""
+    """`errors` and `repeats` list the first hundred; `rejects_url` leads to all refused rows, null without any."""
 
     uid: str
     status: str

@@ -71,11 +71,15 @@ def catalog_number(cell: str, limit: int = 100) -> str | None:
     return kept or None
 
 
-@lru_cache(maxsize=4096)
-def formats(cell: str) -> tuple[str, ...] | None:
+def formats(cell: str) -> list[str] | None:
     """Return `2xLP, Album + 7", Single` as 2xLP, Album, 7", Single: each part once. A doubled mark is one."""
+    return list(_format_parts(cell)) or None
+
+
+@lru_cache(maxsize=4096)
+def _format_parts(cell: str) -> tuple[str, ...]:
     parts = dict.fromkeys(part.strip() for part in _FORMAT_PARTS.split(cell.replace('""', '"')))
-    return tuple(part for part in parts if part) or None
+    return tuple(part for part in parts if part)
 
 
 def year(cell: str) -> str | None:

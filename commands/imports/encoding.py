@@ -1,7 +1,7 @@
 """Which encoding a file is written in. The whole file is looked at, in pieces, and memory stays flat.
 
-UTF-8 proves itself. Between cp1252 and Mac Roman every byte sequence is valid in both, so the neighbours decide: "Bj\\x9ark"
-is Björk in Mac Roman and Bjšrk in cp1252, "Don\\x92t" is Don’t in cp1252 and Donít in Mac Roman.
+UTF-8 proves itself. Nearly every byte sequence is valid in both cp1252 and Mac Roman, so the neighbours decide: the
+bytes of Björk in Mac Roman are Bjšrk in cp1252, those of Don’t in cp1252 are Donít in Mac Roman.
 """
 
 import codecs
@@ -16,7 +16,7 @@ UTF_8, CP1252, MAC_ROMAN = "utf-8-sig", "cp1252", "mac_roman"
 CHUNK_BYTES = 1 << 18
 MAX_CONTEXTS = 20_000
 CP1252_PRIOR = 0.5
-CLASSIC_MAC_LINE_ENDS_PRIOR = 4.0
+CLASSIC_MAC_LINE_ENDS_PRIOR = 1.0
 
 # The 4-byte mark first: it starts with the 2-byte one.
 _MARKS = (

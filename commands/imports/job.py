@@ -1,4 +1,4 @@
-"""Commands about an import that runs in a worker. Each step is an event, so that the next worker goes on from the last."""
+"""Commands about an import that runs in a worker. Each step is an event: the next worker goes on from the last one."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID

@@ -149,15 +149,16 @@ class _Unowned(TextIOWrapper):
 
 
 def _records(lines: _Lines, delimiter: str) -> Iterator[Record]:
+    problem: str | None
     for line, text in lines:
         if line == lines.too_long:
-            yield Record(line, [text[:MAX_FIELD_CHARACTERS]], f"The row is longer than {MAX_ROW_CHARACTERS} characters.")
+            problem = f"The row is longer than {MAX_ROW_CHARACTERS} characters."
+            yield Record(line, [text[:MAX_FIELD_CHARACTERS]], problem)
             continue
         if '"' not in text:
-            cells = text.split(delimiter)
-            problem = None
+            cells, problem = text.split(delimiter), None
         else:
-            cells, problem = _quoted(lines, line, text, delimiter)
+            cells, problem = _quoted(lines, text, delimiter)
         if problem is None and len(text) > MAX_FIELD_CHARACTERS and max(map(len, cells)) > MAX_FIELD_CHARACTERS:
             problem = f"A field is longer than {MAX_FIELD_CHARACTERS} characters."
         if problem is None and not text.isascii() and _DAMAGED.search(text):
@@ -166,7 +167,7 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[Record]:
             yield Record(line, cells, problem)
 
 
-def _quoted(lines: _Lines, line: int, text: str, delimiter: str) -> tuple[list[str], str | None]:
+def _quoted(lines: _Lines, text: str, delimiter: str) -> tuple[list[str], str | None]:
     """Read a row that has quotation marks, with as many further lines as its quoted line ends take. Where that does not
     work out the further lines are rows of their own: one lost quotation mark costs one row."""
     taken: list[tuple[int, str]] = []

@@ -2,13 +2,17 @@
 
 import csv
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from io import TextIOWrapper
+from typing import BinaryIO, TextIO
 
 from commands.imports.rows import Refused
 
 OWN_COLUMNS = ("line", "reason")
-FILE_FORMAT = {"encoding": "utf-8-sig", "newline": "", "errors": "surrogateescape"}
-"""How to open the file: with a mark, for Excel; bytes that were no text in a UTF-8 file stay the bytes they were."""
+
+
+def as_text(file: BinaryIO) -> TextIO:
+    """Return the file to write to: marked, for Excel; bytes that were no text in a UTF-8 file stay what they were."""
+    return TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="", write_through=True)
 
 
 class RejectsWriter:

@@ -15,8 +15,8 @@ from commands.imports.reader import Record
 from commands.product import ImportRow
 
 RELEASE_TITLE = "Discogs release"
-Parse = Callable[[dict[str, Any]], tuple[Mapping[str, Any], Mapping[str, Any]]]
-"""Checks a product's fields as the API does: (values by event field, errors by field)."""
+Parse = Callable[[dict[str, Any]], tuple[dict[str, Any], dict[str, Any]]]
+"""Checks a product's fields as the API does: (values by field, errors by field)."""
 
 _RELEASE = re.compile(r"[1-9]\d{0,17}\Z", re.ASCII)
 _READERS: Mapping[str, Callable[[str], Any]] = {
@@ -168,16 +168,18 @@ def _product(
     parsed, errors = parse(given)
     if errors:
         raise Refusal(explain(errors))
-    return ImportRow(values=parsed, artist_name=artist, music_label_name=label, claim=claim)
+    return ImportRow(
+        artist_name=parsed.pop("artist_name", None),
+        music_label_name=parsed.pop("music_label_name", None),
+        values=parsed,
+        claim=claim,
+    )
 
 
 def _item(layout: Layout) -> Callable[[Sequence[str]], ItemFacts | None]:
     columns = layout.item
     # In a collection the conditions are notes of its owner; in a seller's file they are what is promised to buyers.
     is_strict = layout.name != "discogs-collection"
-    if not columns:
-        return lambda cells: None
-
     def item(cells: Sequence[str]) -> ItemFacts | None:
         facts: dict[str, Any] = {}
         for field, at in columns.items():

@@ -1,5 +1,6 @@
 """One run over a file: rows in batches, read ahead of the database's work."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -155,12 +156,10 @@ def create_new(rows: list[ImportRow], execute: Callable[[ImportProducts], Any]) 
 
 def until_not_taken(execute: Callable[[], Any]) -> Any:
     """Try again where another import of the same rows was faster: what it took is then found as taken."""
-    for attempt in range(1, TAKEN_ATTEMPTS + 1):
-        try:
+    for _ in range(TAKEN_ATTEMPTS - 1):
+        with contextlib.suppress(Taken):
             return execute()
-        except Taken:
-            if attempt == TAKEN_ATTEMPTS:
-                raise
+    return execute()
 
 
 def ahead(items: Callable[[], Iterator[T]], depth: int = READ_AHEAD_BATCHES) -> Iterator[T]:
@@ -170,10 +169,9 @@ def ahead(items: Callable[[], Iterator[T]], depth: int = READ_AHEAD_BATCHES) -> 
 
     def put(item: tuple[T] | BaseException | None) -> None:
         while not abandoned.is_set():
-            try:
-                return made.put(item, timeout=0.2)
-            except queue.Full:
-                continue
+            with contextlib.suppress(queue.Full):
+                made.put(item, timeout=0.2)
+                return
 
     def produce() -> None:
         source = items()

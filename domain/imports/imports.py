@@ -45,6 +45,8 @@ class Import(Struct, frozen=True, kw_only=True):
     type: str
     mapping: Mapping[str, str]
     dry_run: bool
+    requested_by: str
+    correlation_id: str
     attempt: int = 0
     fruitless: int = 0
     format: str | None = None
@@ -173,6 +175,8 @@ def evolve(state: Import | None, event: DomainEvent) -> Import | None:
                 type=event.type,
                 mapping=event.mapping,
                 dry_run=event.dry_run,
+                requested_by=event.actor,
+                correlation_id=event.correlation_id,
                 created=event.timestamp,
             )
         case ImportAttempted() if state is not None:
