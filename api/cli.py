@@ -24,7 +24,7 @@ def main() -> None:
     try:
         app()
     except (SettingsError, EngineError, DeadwaxError) as error:
-        sys.exit(f"deadwax: {error}")
+        sys.exit(f"deadwax: {'; '.join(str(error).splitlines())}")
     except KeyboardInterrupt:
         sys.exit(130)
 

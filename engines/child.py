@@ -24,22 +24,14 @@ class Child:
         self._environ = {**environ, **program.environ}
         self._say = say
         self._running = running
-        self._held_back: deque[str] | None = deque(maxlen=20)
+        self._held_back: deque[str] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._stopping = False
 
     async def start(self) -> None:
         """Return once it serves. Raises EngineError when it ends before, or takes too long."""
-        await self._spawn()
-        deadline = time.monotonic() + self.program.ready_seconds
-        while not await asyncio.to_thread(self.program.ready):
-            if self._ended():
-                raise EngineError(f"{self.program.name} did not start: {await self._last_words()}")
-            if time.monotonic() > deadline:
-                raise EngineError(f"{self.program.name} does not answer after {self.program.ready_seconds:.0f} s")
-            await asyncio.sleep(0.02)
-        self._held_back = None
+        await self._serve()
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self, grace_seconds: float) -> None:
@@ -72,7 +64,24 @@ class Child:
             self._say(self.program.name, f"ended ({_reason(code)}), starts again in {pause_seconds:.1f} s")
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 2, _LONGEST_BACKOFF_SECONDS)
-            await self._spawn()
+            try:
+                await self._serve()
+                self._say(self.program.name, "is back")
+            except EngineError as error:
+                self._say("deadwax", str(error))
+
+    async def _serve(self) -> None:
+        """Start the process and wait until it serves. What it prints meanwhile is for the case that it does not."""
+        self._held_back = deque(maxlen=20)
+        await self._spawn()
+        deadline = time.monotonic() + self.program.ready_seconds
+        while not await asyncio.to_thread(self.program.ready):
+            if self._ended():
+                raise EngineError(f"{self.program.name} did not start: {await self._last_words()}")
+            if time.monotonic() > deadline:
+                raise EngineError(f"{self.program.name} does not answer after {self.program.ready_seconds:.0f} s")
+            await asyncio.sleep(0.02)
+        self._held_back = None
 
     async def _spawn(self) -> None:
         self._process = await asyncio.create_subprocess_exec(

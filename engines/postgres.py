@@ -80,7 +80,7 @@ def _binaries() -> Path:
 
 
 def _initialise(binaries: Path, cluster: Path, user: tuple[int, int] | None) -> None:
-    """Make the cluster and its database beside their place and move them there whole, so that no half of one is used."""
+    """Make the cluster and its database beside their place and move them there whole: no half of one is ever used."""
     fresh = cluster.with_name("postgres.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)

