@@ -80,7 +80,7 @@ def worker() -> None:
     from engines.reach import require_reachable
 
     settings = Settings.load()
-    settings.require("database_url", "redis_url")
+    settings.require("database_url", "redis_url", "s3_endpoint_url")
     require_reachable(settings)
     # In this process's place, so that whoever supervises it supervises the workers.
     os.execv(sys.executable, (sys.executable, "-I", "-m", "workers.main"))
