@@ -33,6 +33,16 @@ def service_user() -> tuple[int, int] | None:
     return entry.pw_uid, entry.pw_gid
 
 
+def readable(*packages: Path) -> None:
+    """Open installed packages to every user: under a strict umask pip installs them for root alone."""
+    for package in packages:
+        if package.stat().st_mode & 0o005 == 0o005:
+            continue
+        for path in (package, *package.rglob("*")):
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o004 | (mode >> 6 & 0o001))
+
+
 def walkable(path: Path, user: tuple[int, int]) -> None:
     """Let the user enter each folder above `path`, and nobody else: an access list where the file system has them."""
     for folder in reversed(path.absolute().parents):

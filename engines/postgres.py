@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-from engines.footpath import service_user, walkable
+from engines.footpath import readable, service_user, walkable
 from engines.program import EngineError, Program
 from engines.sockets import socket_folder
 
@@ -53,6 +53,8 @@ class Postgres:
         binaries, user = _binaries(), service_user()
         cluster = (folder / "postgres").absolute()
         if user:
+            package = binaries.parents[1]
+            readable(package, package.with_name(f"{package.name}.libs"))
             walkable(binaries / "postgres", user)
             walkable(cluster, user)
         if not cluster.exists():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from commands.settings import Settings
 from engines.folder import published
@@ -89,7 +89,7 @@ def require_reachable(settings: Settings) -> None:
 def _address(url: SplitResult) -> str | tuple[str, int] | None:
     """Return a socket path or (host, port); None where the URL says it in a way of the driver's own."""
     if url.scheme == "unix":
-        return url.path
+        return unquote(url.path)
     if not url.hostname or "," in url.netloc:
         return None
     return url.hostname, url.port or _PORTS.get(url.scheme) or (443 if url.scheme == "https" else 80)
