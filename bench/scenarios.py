@@ -1,0 +1,136 @@
+"""What is measured, each beside its limit in the same run and in turns, so that the machine's moods cancel out."""
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from uuid_utils.compat import uuid7
+
+from bench import load, servers
+from bench.report import Figure, rate, ratio
+from bench.stock import Seller, new_seller, open_bus
+from commands.store import Store
+from domain.event import Change, Stamp
+from domain.product import product as products
+
+LIST = "/api/v1/products/"
+ROUNDS = 5
+SECONDS = 4.0
+CONNECTIONS = 16
+THREADS = 8
+
+
+def listing(environment: Mapping[str, str], seller: Seller, folder: Path) -> list[Figure]:
+    """The list's first page beside a handler that answers as many bytes from memory."""
+    request = load.get(LIST, seller.key)
+    with servers.api(environment) as api:
+        body = b"x" * load.run(api.port, request, seconds=2.0).body_bytes
+        with servers.constant(body, folder) as constant:
+            load.run(constant.port, load.get("/"), seconds=1.0)
+            pairs = [
+                (
+                    load.run(api.port, request, seconds=SECONDS).per_second,
+                    load.run(constant.port, load.get("/"), seconds=SECONDS).per_second,
+                )
+                for _ in range(ROUNDS)
+            ]
+        p99 = load.run(api.port, request, seconds=SECONDS).p99_ms
+    name = f"list, first page of 15, no cache ({len(body) / 1024:.0f} KiB, p99 {p99:.0f} ms) beside a constant handler"
+    return [ratio(name, "requests/s", *zip(*pairs, strict=True), at_least=0.25)]
+
+
+def _append_for(database_url: str, seconds: float, counts: "multiprocessing.Queue[int]") -> None:
+    store = Store(database_url, pool_size=THREADS)
+    organization = uuid7()
+    deadline = time.monotonic() + seconds
+    made = [0] * THREADS
+
+    def write(thread: int) -> None:
+        stamp = Stamp(datetime.now(UTC), organization, "bench", "bench")
+        while time.monotonic() < deadline:
+            id = uuid7()
+            event = products.create(id, {"title": "Abbey Road", "type": "physical", "tags": ("rock",)}, stamp)
+            store.save([Change(id, None, [event], None)])
+            made[thread] += 1
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.close()
+    counts.put(sum(made))
+
+
+def _bare_appends(database_url: str) -> float:
+    """Return appends per second of as many processes as the API has, each with as many threads."""
+    context = multiprocessing.get_context("spawn")
+    counts = context.Queue()
+    writers = [context.Process(target=_append_for, args=(database_url, SECONDS, counts)) for _ in range(servers.PROCESSES)]
+    for writer in writers:
+        writer.start()
+    total = sum(counts.get() for _ in writers)
+    for writer in writers:
+        writer.join()
+    return total / SECONDS
+
+
+def creating(environment: Mapping[str, str], seller: Seller) -> list[Figure]:
+    """Creating a product over HTTP, projected and searchable, beside appending its event alone."""
+    database_url = environment["DATABASE_URL"]
+    body = {"title": "Abbey Road", "type": "physical", "tags": ["rock"], "price_override_usd": "29.99"}
+    request = load.post(LIST, seller.key, msgspec.json.encode(body))
+    with servers.api(environment) as api:
+        load.run(api.port, request, seconds=1.0, status=201)
+        pairs = [
+            (
+                load.run(api.port, request, seconds=SECONDS, connections=CONNECTIONS, status=201).per_second,
+                _bare_appends(database_url),
+            )
+            for _ in range(ROUNDS)
+        ]
+    name = "create over HTTP beside the bare append of its event (same processes and threads)"
+    return [ratio(name, "creates/s", *zip(*pairs, strict=True), at_least=0.5)]
+
+
+def memory(environment: Mapping[str, str], seller: Seller, requests: int = 100_000) -> list[Figure]:
+    """Resident memory of the API's processes after many requests beside the same after the first tenth of them."""
+    mix = [load.get(path, seller.key) for path in (LIST, LIST + "?page=3", LIST + "?ordering=title", "/api/v1/platforms/")]
+    with servers.api(environment) as api:
+        load.run(api.port, *mix, count=requests // 10)
+        before = api.memory_bytes()
+        load.run(api.port, *mix, count=requests)
+        after = api.memory_bytes()
+    value = after / before
+    shown = (f"{after / 2**20:.0f} MiB", f"{before / 2**20:.0f} MiB")
+    name = f"memory of the API's {servers.PROCESSES} processes after {requests:,} requests beside before"
+    return [Figure(name, *shown, f"{value:.2f}", "0.9 – 1.1", 0.9 <= value <= 1.1)]
+
+
+def rebuilding(database_url: str) -> list[Figure]:
+    """The product list from the log, with its indexes, caught up and swapped in."""
+    from projections.rebuild import rebuild
+
+    rates = []
+    for _ in range(3):
+        started = time.perf_counter()
+        rebuilt = rebuild(database_url)
+        rates.append(rebuilt.events / (time.perf_counter() - started))
+    name = f"rebuild of the product list: {rebuilt.products:,} products, {rebuilt.events:,} events"
+    return [rate(name, "events/s", rates, 30_000)]
+
+
+def seller_with_products(database_url: str, count: int, edits: int) -> Seller:
+    """Make the organization that is measured: `count` products, `edits` of them revised once."""
+    from bench.stock import edit, stock
+
+    bus = open_bus(database_url)
+    seller = new_seller(bus, "Bench")
+    ids = stock(bus, seller, count)
+    edit(bus, seller, ids[:edits])
+    bus.store.close()
+    return seller
