@@ -5,6 +5,7 @@ What a command does not need it does not import: a second start is counted in se
 
 import http.client
 import os
+import signal
 import sys
 
 import typer
@@ -26,7 +27,6 @@ def serve() -> None:
     from engines.supervisor import Supervisor
 
     settings = Settings.load()
-    require_free(settings.host, settings.port)
 
     def prepare(environ: dict[str, str]) -> str | None:
         from api.first_key import first_key
@@ -40,6 +40,7 @@ def serve() -> None:
         prepare,
         services=lambda _: (_api_program(settings), _worker_program()),
         serving=lambda key: typer.echo(_welcome(settings, key)),
+        check=lambda: require_free(settings.host, settings.port),
     )
 
 
@@ -52,6 +53,9 @@ def api() -> None:
     settings.require("database_url")
     require_reachable(settings)
     require_free(settings.host, settings.port)
+
+    # A worker is forked with the main process's handlers, which would let it outlive a signal until it has its own.
+    os.register_at_fork(after_in_child=_die_of_signals)
 
     from granian.constants import HTTPModes, Interfaces, Loops
     from granian.log import LogLevels
@@ -94,6 +98,11 @@ def migrate() -> None:
     settings.require("database_url")
     for name in migrated(settings.database_url):
         typer.echo(name)
+
+
+def _die_of_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _api_program(settings: Settings) -> Program:

@@ -83,7 +83,7 @@ class Running:
         self._processes[name] = (pid, _started(pid) or "")
         write_private(self._path, self._processes)
 
-    def end_leftovers(self, patience_seconds: float = 6.0) -> int:
+    def end_leftovers(self, patience_seconds: float = 3.0) -> int:
         """End what a supervisor that was killed left running; return how many processes that were."""
         try:
             left: dict[str, tuple[int, str]] = json.loads(self._path.read_text())

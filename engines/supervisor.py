@@ -38,9 +38,11 @@ class Supervisor:
         prepare: Callable[[dict[str, str]], T] | None = None,
         services: Callable[[dict[str, str]], Sequence[Program]] = lambda _: (),
         serving: Callable[[T | None], None] = lambda _: None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         """Serve until SIGINT or SIGTERM.
 
+        `check` runs before anything starts, and after what a killed supervisor left has ended.
         `prepare` runs once the engines serve, with the variables that lead to them; `serving` receives its
         result once the services are up too. Raises EngineError (after ending everything) when something
         cannot start, and what `prepare` raises.
@@ -50,6 +52,7 @@ class Supervisor:
             ended = self._running.end_leftovers()
             if ended:
                 self._say("deadwax", f"took over from a supervisor that was killed: ended {ended} processes of its")
+            check()
             asyncio.run(self._run(prepare, services, serving))
 
     async def _run(
