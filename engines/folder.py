@@ -83,14 +83,14 @@ class Running:
         self._processes[name] = (pid, _started(pid) or "")
         write_private(self._path, self._processes)
 
-    def end_leftovers(self, patience_seconds: float = 3.0) -> int:
-        """End what a supervisor that was killed left running; return how many processes that were."""
+    def end_leftovers(self, patience_seconds: float = 3.0) -> list[str]:
+        """End what a supervisor that was killed left running; return the names of what had not ended by itself."""
         try:
             left: dict[str, tuple[int, str]] = json.loads(self._path.read_text())
         except (FileNotFoundError, ValueError):
-            return 0
-        alive = {pid for pid, started in left.values() if started and _started(pid) == started}
-        count = len(alive)
+            return []
+        names = [name for name, (pid, started) in left.items() if started and _started(pid) == started]
+        alive = {left[name][0] for name in names}
         for pid in alive:
             _send(pid, signal.SIGINT)  # a fast, clean end for PostgreSQL; the others heed it too
         deadline = time.monotonic() + patience_seconds
@@ -104,7 +104,7 @@ class Running:
             if _started(pid) in (None, started):
                 end_group(pid)
         self._path.unlink(missing_ok=True)
-        return count
+        return names
 
 
 def end_group(pid: int) -> None:

@@ -51,7 +51,7 @@ class Supervisor:
         with held(self._folder):
             ended = self._running.end_leftovers()
             if ended:
-                self._say("deadwax", f"took over from a supervisor that was killed: ended {ended} processes of its")
+                self._say("deadwax", f"took over from a supervisor that was killed and ended its {', '.join(ended)}")
             check()
             asyncio.run(self._run(prepare, services, serving))
 

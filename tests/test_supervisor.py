@@ -203,10 +203,10 @@ def test_leftovers_of_a_killed_supervisor_are_ended_and_a_pid_given_away_is_not(
         processes = json.loads(path.read_text())
         processes["other"][1] = "another time"
         path.write_text(json.dumps(processes))
-        assert Running(tmp_path).end_leftovers() == 1
+        assert Running(tmp_path).end_leftovers() == ["left"]
         assert left.wait(timeout=5) == -signal.SIGINT
         assert other.poll() is None
-        assert Running(tmp_path).end_leftovers() == 0
+        assert Running(tmp_path).end_leftovers() == []
     finally:
         other.kill()
         other.wait()
