@@ -124,7 +124,7 @@ def test_a_first_start_gives_a_key_and_no_acknowledged_write_is_lost_when_the_su
 
     before = time.monotonic()
     second = start()
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 10  # below 2 on an idle machine
     assert "dw_" not in second.said
     assert "deadwax key create" in second.said
     with second.client(key) as client:
