@@ -93,11 +93,11 @@ def worker() -> None:
 def migrate() -> None:
     """Bring the database to the newest form and say which migrations ran."""
     from commands.migrate import migrate as migrated
+    from engines.reach import reached
 
-    settings = Settings.load()
-    settings.require("database_url")
-    for name in migrated(settings.database_url):
-        typer.echo(name)
+    with reached(Settings.load(), "database_url") as settings:
+        for name in migrated(settings.database_url):
+            typer.echo(name)
 
 
 def _die_of_signals() -> None:

@@ -10,7 +10,8 @@ from commands.store import Store
 from commands.work import Context
 from domain.organization.organization import SCOPES
 from projections.base import Reader
-from projections.organizations import OrganizationsProjection, organizations
+from projections.inline import inline_projections
+from projections.organizations import organizations
 
 ORGANIZATION = "Demo"
 
@@ -19,7 +20,7 @@ def first_key(database_url: str) -> str | None:
     """Make an organization and its key; return the key, None where there is an organization already."""
     if asyncio.run(_is_taken(database_url)):
         return None
-    store = Store(database_url, [OrganizationsProjection()], pool_size=1)
+    store = Store(database_url, inline_projections(), pool_size=1)
     try:
         bus, secret, organization = Bus(store), new_secret(), uuid7()
         context = Context(organization, "system", "first-start")

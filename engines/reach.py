@@ -20,14 +20,14 @@ _PATIENCE_SECONDS = 60.0
 
 
 @contextmanager
-def reached(settings: Settings) -> Iterator[Settings]:
-    """Give `settings` with every engine's URL filled in.
+def reached(settings: Settings, *needs: str) -> Iterator[Settings]:
+    """Give `settings` with the URLs filled in that `needs` names (none named: all of them).
 
     What is not given by URL is taken from the supervisor of the data folder; where none runs, the
     embedded engines run for as long as the block. Raises EngineError.
     """
     require_reachable(settings)
-    if settings.database_url and settings.redis_url and settings.s3_endpoint_url:
+    if all(getattr(settings, name) for name in needs or ("database_url", "redis_url", "s3_endpoint_url")):
         yield settings
         return
     environment = published(settings.data)
@@ -77,11 +77,7 @@ def require_reachable(settings: Settings) -> None:
         address = _address(urlsplit(url)) if url else None
         if address is None:
             continue
-        try:
-            reachable = accepts(address, timeout_seconds=5.0)
-        except OSError:
-            reachable = False
-        if not reachable:
+        if not accepts(address, timeout_seconds=5.0):
             where = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
             raise EngineError(f"{variable}: nothing answers at {where}")
 

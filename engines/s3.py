@@ -21,7 +21,8 @@ class S3:
 
     def prepare(self, folder: Path) -> tuple[Program, dict[str, str]]:
         data = (folder / "s3").absolute()
-        (data / self._bucket).mkdir(mode=0o700, parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, exist_ok=True)
+        (data / self._bucket).mkdir(mode=0o700, exist_ok=True)
         access, secret, before = _identity(folder / "s3.json")
         port = free_port(before)
         if port != before:

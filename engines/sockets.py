@@ -43,10 +43,16 @@ def free_port(preferred: int = 0) -> int:
 
 def accepts(address: str | tuple[str, int], timeout_seconds: float = 1.0) -> bool:
     """Tell whether something accepts connections on a unix socket's path or a (host, port)."""
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.settimeout(timeout_seconds)
-        return probe.connect_ex(address) == 0
+    try:
+        if not isinstance(address, str):
+            socket.create_connection(address, timeout_seconds).close()
+            return True
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(timeout_seconds)
+            probe.connect(address)
+            return True
+    except OSError:
+        return False
 
 
 def require_free(host: str, port: int) -> None:
