@@ -1,38 +1,91 @@
-"""Log lines: one form for our own and for the libraries', on standard error."""
+"""Structured logs, one line an event on standard error: ids, never keys, tokens, addresses or what clients wrote."""
 
 import logging
 import sys
-from typing import Literal
+import traceback
+from typing import Any, Literal
 
+import msgspec
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+_FRAMES = 12
+_REASON_CHARACTERS = 300
+# Each connection and each poll of theirs is a line otherwise.
+_CHATTY = ("urllib3", "dramatiq.worker.ConsumerThread", "psycopg.pool")
 
 
 def configure(log_format: Literal["console", "json"], log_level: str) -> None:
-    """Send everything that is logged in this process through structlog. What is bound to the context (a request's id,
-    an import's uid) is on every line."""
+    """Give our own lines and those of libraries one form. What is bound to the context (an import's uid) is on every
+    line. Calling it again takes the newer settings."""
+    level = logging.getLevelNamesMapping()[log_level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _explain,
     ]
-    final: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    final: Processor
     if log_format == "json":
-        final += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        final = structlog.processors.JSONRenderer(_text)
+        # Ours skip the standard library: a line a request is on the way of every answer.
+        own: list[Processor] = [*shared, structlog.processors.JSONRenderer(_bytes)]
+        factory: Any = structlog.BytesLoggerFactory(sys.stderr.buffer)
     else:
-        final.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        final = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        own = [*shared, final]
+        factory = structlog.WriteLoggerFactory(sys.stderr)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=final, foreign_pre_chain=shared))
+    meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    foreign: list[Processor] = [structlog.stdlib.add_logger_name, *shared]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[meta, final], foreign_pre_chain=foreign))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(log_level.upper())
-    # Each connection and each poll of theirs is a line otherwise.
-    for name in ("urllib3", "dramatiq.worker.ConsumerThread", "psycopg.pool"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    root.setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, level))
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(root.level),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        processors=own,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=factory,
+        cache_logger_on_first_use=False,
     )
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """Return what a log may say of an exception: its type, the first line of its message, where it came from.
+
+    The lines after the first are where a database driver quotes the row that it refused.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    described: dict[str, Any] = {
+        "error": _name(error),
+        "reason": str(error).partition("\n")[0][:_REASON_CHARACTERS],
+        "stack": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+    if error.__cause__ is not None:
+        described["cause"] = _name(error.__cause__)
+    return described
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def _explain(_: Any, __: str, event: EventDict) -> EventDict:
+    """Put `described` in the place of exc_info: a rendered traceback would hold the whole message."""
+    found = event.pop("exc_info", None)
+    if found is True:
+        found = sys.exc_info()
+    error = found[1] if isinstance(found, tuple) else found
+    if isinstance(error, BaseException):
+        event.update(described(error))
+    return event
+
+
+def _bytes(event: Any, **_: Any) -> bytes:
+    return msgspec.json.encode(event, enc_hook=str)
+
+
+def _text(event: Any, **_: Any) -> str:
+    return _bytes(event).decode()

@@ -23,7 +23,6 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _NUMBER_CHARACTERS = 64
 _YEAR = re.compile(r"(\d{4})(?:-(\d{2})-(\d{2}))?", re.ASCII)
 _SHOWN_CHARACTERS = 100
-_JSON_NAMES = {"NoneType": "null"}
 
 
 class FieldError(Exception):
@@ -282,6 +281,5 @@ def _clean(value: Any, levels: int) -> Any:
 
 
 def json_type(raw: Any) -> str:
-    """Return the name of a decoded JSON value's type, as clients of this dialect know it."""
-    name = type(raw).__name__
-    return _JSON_NAMES.get(name, name)
+    """Return what clients of this dialect call a decoded JSON value's type, such as str, list or NoneType."""
+    return type(raw).__name__

@@ -25,6 +25,8 @@ from commands.migrate import migrate
 from commands.settings import Settings, declared
 from engines.reach import reached
 
+pytest_plugins = ["tests.clients"]
+
 _TEMPLATE = "DEADWAX_TEST_TEMPLATE"
 _ENGINES = ("database_url", "redis_url", "s3_endpoint_url", "s3_access_key", "s3_secret_key", "s3_bucket")
 _controller = ExitStack()

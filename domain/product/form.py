@@ -39,9 +39,7 @@ def _line(max_length: int, description: str, example: str) -> Text:
 
 
 def _long(description: str, example: str) -> Text:
-    return Text(
-        nullable=True, max_length=DESCRIPTION_LENGTH, trimmed=False, description=description, example=example
-    )
+    return Text(nullable=True, max_length=DESCRIPTION_LENGTH, trimmed=False, description=description, example=example)
 
 
 def _name(description: str, example: str) -> Text:

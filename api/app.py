@@ -1,0 +1,72 @@
+"""The composition root of the HTTP side: settings in, an app out, everything opened with it closed with it."""
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from litestar import Litestar
+
+from api import errors, health, products, reference
+from api.addresses import Addresses
+from api.front import Front
+from api.limits import Limits
+from api.metrics import metrics
+from api.services import Services
+from api.uses import Uses
+from commands.bus import Bus
+from commands.logs import configure
+from commands.settings import Settings
+from commands.store import Store
+from projections.base import Reader
+from projections.catalogue import CatalogueProjection
+from projections.organizations import Gate, OrganizationsProjection
+
+
+def create_app(settings: Settings | None = None) -> Litestar:
+    """Return the app; without `settings` they come from the environment. Nothing is opened before it starts."""
+    known = settings or Settings.load()
+    configure(known.log_format, known.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with opened(known) as found:
+            app.state.services = found
+            yield
+
+    app = Litestar(
+        route_handlers=[*products.HANDLERS, *reference.HANDLERS, *health.HANDLERS],
+        lifespan=[lifespan],
+        exception_handlers=errors.HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,
+    )
+    app.asgi_handler = Front(app.asgi_handler, metrics())
+    return app
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Services]:
+    """Open what the handlers share. Raises Unavailable where the database does not answer."""
+    async with AsyncExitStack() as stack:
+        projections = (CatalogueProjection(), OrganizationsProjection())
+        store = Store(settings.database_url, projections, pool_size=settings.write_pool_size)
+        stack.callback(store.close)
+        threads = stack.enter_context(ThreadPoolExecutor(settings.write_pool_size, thread_name_prefix="command"))
+        reader = await stack.enter_async_context(Reader(settings.database_url, settings.read_pool_size))
+        gate = Gate(reader)
+        uses = Uses(gate)
+        uses.start()
+        stack.push_async_callback(uses.close)
+        limits = Limits(settings.redis_url, settings.rate_limit_per_minute)
+        stack.push_async_callback(limits.close)
+        yield Services(
+            settings=settings,
+            addresses=Addresses(settings.public_url, settings.trusted_proxies),
+            reader=reader,
+            gate=gate,
+            bus=Bus(store),
+            limits=limits,
+            uses=uses,
+            threads=threads,
+        )

@@ -1,0 +1,111 @@
+"""The front of the app: every request passes here once, whatever becomes of it.
+
+One layer for request ids, HEAD, the log line and the metrics: each layer of its own would cost as much as the work.
+"""
+
+import os
+import re
+import time
+from typing import Any
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from api.metrics import Metrics
+from api.requests import Caller
+from commands.logs import described
+from domain import ids
+
+_REQUEST_ID = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?")
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_log = structlog.get_logger("api.requests")
+
+
+class Front:
+    """Wraps the ASGI app that routes."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            await self._pass(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _pass(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request_id = _request_id(scope)
+        scope["state"]["request_id"] = request_id.decode()
+        method: str = scope["method"]
+        is_head = method == "HEAD"
+        if is_head:
+            # What GET would say, without its body.
+            scope["method"] = "GET"
+        status = size = 0
+
+        async def send_on(message: Message) -> None:
+            nonlocal status, size
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message["headers"], (b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
+                if status == 405 or method == "OPTIONS":
+                    headers = [(name, _with_head(name, value)) for name, value in headers]
+                message["headers"] = headers
+            elif message["type"] == "http.response.body":
+                size += len(message["body"])
+                if is_head:
+                    message["body"] = b""
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception as error:
+            # The answer had begun: it can only be cut off.
+            _log.error("answer broken off", request_id=request_id.decode(), **described(error))
+            raise
+        finally:
+            elapsed = time.perf_counter() - started
+            route = scope.get("path_template") or "unmatched"
+            self._metrics.observe(method, route, status, elapsed)
+            if route not in _QUIET:
+                _log.info(
+                    "request",
+                    request_id=request_id.decode(),
+                    method=method,
+                    route=route,
+                    status=status,
+                    size_bytes=size,
+                    duration_ms=round(elapsed * 1000, 2),
+                    **_subject(scope),
+                )
+
+
+def _subject(scope: HTTPScope) -> dict[str, Any]:
+    """Return who asked and about what. The path itself is not logged: it may hold a token."""
+    line: dict[str, Any] = {}
+    if uid := scope.get("path_params", {}).get("uid"):
+        line["uid"] = uid[:60]
+    caller = scope.get("auth")
+    if isinstance(caller, Caller):
+        line["key"] = caller.actor
+        line["organization"] = ids.uid(ids.ORGANIZATION, caller.organization)
+    return line
+
+
+def _request_id(scope: HTTPScope) -> bytes:
+    """Return the client's id where it is one: up to 200 printable characters."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return value
+    return os.urandom(16).hex().encode()
+
+
+def _with_head(name: bytes, value: bytes) -> bytes:
+    """Return an Allow header's value with HEAD beside GET, as the front serves it."""
+    if name.lower() != b"allow":
+        return value
+    methods = {method.strip() for method in value.split(b",")} | {b"OPTIONS"}
+    return b", ".join(sorted(methods | {b"HEAD"} if b"GET" in methods else methods))

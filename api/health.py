@@ -1,0 +1,49 @@
+"""For whoever runs this: is the process up, can it work, what has it done."""
+
+import asyncio
+from typing import Any
+
+from litestar import get
+
+from api.answers import Answer, json_answer
+from api.errors import RETRY_AFTER_SECONDS
+from api.metrics import metrics
+from api.requests import ApiRequest
+from api.services import Services, services
+from domain.errors import Unavailable
+
+READY_TIMEOUT_SECONDS = 3.0
+_NO_STORE = (b"cache-control", b"no-store")
+
+
+@get("/healthz")
+async def healthz() -> Answer:
+    return json_answer({"status": "ok"}, headers=[_NO_STORE])
+
+
+@get("/readyz")
+async def readyz(request: ApiRequest) -> Answer:
+    """Redis is not asked for: without it requests are still answered."""
+    problem = await _database_problem(services(request))
+    if problem is None:
+        return json_answer({"status": "ready", "checks": {"database": "ok"}}, headers=[_NO_STORE])
+    headers = [_NO_STORE, (b"retry-after", b"%d" % RETRY_AFTER_SECONDS)]
+    return json_answer({"status": "not ready", "checks": {"database": problem}}, 503, headers)
+
+
+@get("/metrics")
+async def show_metrics() -> Answer:
+    body = await asyncio.to_thread(metrics().exposition)
+    return Answer(body, headers=[_NO_STORE], media_type=b"text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _database_problem(within: Services) -> str | None:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_SECONDS):
+            await within.reader.rows(b"SELECT 1 FROM product_list LIMIT 1")
+    except (Unavailable, TimeoutError):
+        return "unreachable"
+    return None
+
+
+HANDLERS: list[Any] = [healthz, readyz, show_metrics]

@@ -1,0 +1,29 @@
+"""Reference data: platforms and the choices of fields."""
+
+from typing import Any
+
+from litestar import get
+
+from api.answers import Answer, encode
+from api.auth import admit
+from api.requests import ApiRequest
+from domain.choices import CHOICES
+from domain.platforms import PLATFORMS
+
+_PLATFORMS = encode(PLATFORMS)
+_CHOICES = encode(
+    {name: [{"value": value, "label": label} for value, label in choices.items()] for name, choices in CHOICES.items()}
+)
+
+
+@get("/api/v1/platforms", guards=[admit], scope="read")
+async def list_platforms(request: ApiRequest) -> Answer:  # noqa: ARG001 - asked for by its guard
+    return Answer(_PLATFORMS)
+
+
+@get("/api/v1/choices", guards=[admit], scope="read")
+async def list_choices(request: ApiRequest) -> Answer:  # noqa: ARG001 - the same
+    return Answer(_CHOICES)
+
+
+HANDLERS: list[Any] = [list_platforms, list_choices]
