@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar
 
-from api import errors, health, products, reference
+from api import errors, health, keys, products, reference
 from api.addresses import Addresses
 from api.front import Front
 from api.limits import Limits
@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             yield
 
     app = Litestar(
-        route_handlers=[*products.HANDLERS, *reference.HANDLERS, *health.HANDLERS],
+        route_handlers=[*products.HANDLERS, *reference.HANDLERS, *keys.HANDLERS, *health.HANDLERS],
         lifespan=[lifespan],
         exception_handlers=errors.HANDLERS,
         openapi_config=None,

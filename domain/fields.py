@@ -216,14 +216,15 @@ class Year(Field, frozen=True, kw_only=True):
         return {"pattern": r"^\d{4}(-\d{2}-\d{2})?$"}
 
 
-class TextList(Field, frozen=True, kw_only=True):
-    """A list of texts. `unique` keeps the first of those that differ in case alone."""
+class ListOf(Field, frozen=True, kw_only=True):
+    """A list. `unique` keeps the first of those texts that differ in case alone."""
 
     KIND: ClassVar[str] = "array"
 
-    item: Text
+    item: Text | Choice
     max_items: int
     unique: bool = False
+    empty: bool = True
 
     def convert(self, raw: Any) -> tuple[str, ...]:
         if not isinstance(raw, list):
@@ -241,10 +242,13 @@ class TextList(Field, frozen=True, kw_only=True):
             texts = list({text.casefold(): text for text in reversed(texts)}.values())[::-1]
         if len(texts) > self.max_items:
             raise FieldError(f"Ensure this field has no more than {self.max_items} elements.")
+        if not self.empty and not texts:
+            raise FieldError("This list may not be empty.")
         return tuple(texts)
 
     def keywords(self) -> Schema:
-        return {"items": self.item.schema(), "maxItems": self.max_items}
+        size = {"maxItems": self.max_items} if self.empty else {"minItems": 1, "maxItems": self.max_items}
+        return {"items": self.item.schema(), **size}
 
 
 class JsonObject(Field, frozen=True, kw_only=True):

@@ -6,7 +6,11 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
+from msgspec import Struct
+
 from domain.event import Change, Projected, Step
+from domain.ids import API_KEY, uid
 from domain.organization.events import OrganizationCreated
 from domain.organization.organization import ApiKey
 from projections.base import Reader, queries
@@ -42,11 +46,35 @@ class KeyRow(NamedTuple):
     used: datetime | None
 
 
+class KeyDocument(Struct, frozen=True, kw_only=True):
+    """A key as it is answered. `key` is its secret: null but in the one answer that shows it."""
+
+    uid: str
+    name: str
+    scopes: Sequence[str]
+    prefix: str
+    created: datetime
+    last_used_at: datetime | None = None
+    key: str | None = None
+
+
+def key_document(key: ApiKey | KeyRow) -> KeyDocument:
+    return KeyDocument(
+        uid=uid(API_KEY, key.id),
+        name=key.name,
+        scopes=key.scopes,
+        prefix=key.prefix,
+        created=key.created,
+        last_used_at=key.used if isinstance(key, KeyRow) else None,
+    )
+
+
 class OrganizationsProjection:
     """Keeps `organization`, `api_key` and the first row of `catalogue` in the append transaction."""
 
     def project(self, changes: Sequence[Change]) -> Projected:
         steps: list[Step] = []
+        documents: dict[UUID, str] = {}
         for change in changes:
             steps.extend(
                 Step("put_organization(%b, %s, %b)", (change.id, event.name, event.timestamp))
@@ -58,7 +86,8 @@ class OrganizationsProjection:
                 steps.append(
                     Step("put_api_key(%b, %b, %s, %b::text[], %b, %s, %b, %b)", (*values, key.created, key.revoked))
                 )
-        return Projected(steps, {})
+                documents[key.id] = msgspec.json.encode(key_document(key)).decode()
+        return Projected(steps, documents)
 
 
 async def organizations_named(reader: Reader, name: str) -> list[Organization]:

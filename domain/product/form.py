@@ -1,7 +1,7 @@
 """What a client may say of a product: the forms of create and revise. Names of values are those of the events."""
 
 from domain.choices import LICENSE_TYPES, PRODUCT_TYPES
-from domain.fields import Boolean, Choice, Field, JsonObject, Money, Text, TextList, Year
+from domain.fields import Boolean, Choice, Field, JsonObject, Money, Text, ListOf, Year
 from domain.form import Form
 
 TITLE_LENGTH = NAME_LENGTH = 255
@@ -58,7 +58,7 @@ _SHARED: dict[str, Field] = {
     "catalog_number": _line(100, "Catalogue or release number.", "PCS 7088"),
     "sku": _line(100, "Your own stock-keeping unit.", "BEA-AR-01"),
     "upc": _line(100, "Universal Product Code.", "0077774644020"),
-    "formats": TextList(
+    "formats": ListOf(
         nullable=True,
         item=Text(max_length=100, blank=False),
         max_items=100,
@@ -71,7 +71,7 @@ _SHARED: dict[str, Field] = {
         nullable=True, blank=True, choices=LICENSE_TYPES, description="Licence type code.", example="personal"
     ),
     "license_notes": _long("Details of the licence.", "For personal use."),
-    "tags": TextList(
+    "tags": ListOf(
         item=Text(max_length=100, blank=False),
         max_items=100,
         unique=True,
