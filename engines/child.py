@@ -1,6 +1,7 @@
 """One supervised process: started, listened to, started again when it dies, ended."""
 
 import asyncio
+import shutil
 import signal
 import time
 from collections import deque
@@ -47,6 +48,8 @@ class Child:
         if process is not None:
             end_group(process.pid)
             await process.wait()
+        if self.program.scratch is not None:
+            shutil.rmtree(self.program.scratch, ignore_errors=True)
         if self._keeper is not None:
             self._keeper.cancel()
 

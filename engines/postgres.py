@@ -66,6 +66,7 @@ class Postgres:
             name=self.name,
             command=(str(binaries / "postgres"), "-D", str(cluster), "-k", str(sockets), *flags),
             folder=cluster,
+            scratch=sockets if sockets != cluster else None,
             user=user,
             stop_signal=signal.SIGINT,
             farewell=False,

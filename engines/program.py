@@ -15,13 +15,15 @@ class EngineError(Exception):
 class Program(Struct, frozen=True, kw_only=True):
     """What to run and how to know that it serves.
 
-    `user` is (uid, gid); None: the supervisor's own. Without `farewell`, what it prints on being stopped is dropped.
+    `user` is (uid, gid); None: the supervisor's own. `scratch` is removed when
+    it has ended for good. Without `farewell`, what it prints on being stopped is dropped.
     """
 
     name: str
     command: tuple[str, ...]
     environ: Mapping[str, str] = {}
     folder: Path | None = None
+    scratch: Path | None = None
     user: tuple[int, int] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     ready: Callable[[], bool]

@@ -18,7 +18,8 @@ class Valkey:
     def prepare(self, folder: Path) -> tuple[Program, dict[str, str]]:
         data = (folder / "valkey").absolute()
         data.mkdir(mode=0o700, exist_ok=True)
-        path = str(socket_folder(data, _SOCKET, None) / _SOCKET)
+        sockets = socket_folder(data, _SOCKET, None)
+        path = str(sockets / _SOCKET)
         flags = {
             "port": "0",
             "unixsocket": path,
@@ -33,6 +34,7 @@ class Valkey:
             name=self.name,
             command=(str(_binary()), *(part for name, value in flags.items() for part in (f"--{name}", value))),
             folder=data,
+            scratch=sockets if sockets != data else None,
             farewell=False,
             ready=lambda: accepts(path),
         )

@@ -188,7 +188,10 @@ def test_a_shell_command_without_a_supervisor_has_engines_for_as_long_as_it_runs
     data = tmp_path / ("long" * 25) / "data"
     with reached(Settings.load({"DEADWAX_DATA": str(data)})) as settings:
         assert len(settings.database_url) < 100
+        [sockets] = Path(settings.redis_url.removeprefix("unix://")).parents[:1]
+        assert sockets.stat().st_mode & 0o077 == 0
         assert is_held(data)
+    assert not sockets.exists()
     assert not is_held(data)
     assert published(data) is None
 
