@@ -6,20 +6,21 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar
 
-from api import errors, health, keys, products, reference
+from api import errors, health, imports, keys, products, reference
 from api.addresses import Addresses
 from api.front import Front
 from api.limits import Limits
 from api.metrics import metrics
 from api.services import Services
 from api.uses import Uses
+from commands.blobs import Blobs
 from commands.bus import Bus
 from commands.logs import configure
 from commands.settings import Settings
 from commands.store import Store
 from projections.base import Reader
-from projections.catalogue import CatalogueProjection
-from projections.organizations import Gate, OrganizationsProjection
+from projections.inline import inline_projections
+from projections.organizations import Gate
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
@@ -34,7 +35,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             yield
 
     app = Litestar(
-        route_handlers=[*products.HANDLERS, *reference.HANDLERS, *keys.HANDLERS, *health.HANDLERS],
+        route_handlers=[*products.HANDLERS, *reference.HANDLERS, *keys.HANDLERS, *imports.HANDLERS, *health.HANDLERS],
         lifespan=[lifespan],
         exception_handlers=errors.HANDLERS,
         openapi_config=None,
@@ -49,9 +50,10 @@ def create_app(settings: Settings | None = None) -> Litestar:
 async def opened(settings: Settings) -> AsyncIterator[Services]:
     """Open what the handlers share. Raises Unavailable where the database does not answer."""
     async with AsyncExitStack() as stack:
-        projections = (CatalogueProjection(), OrganizationsProjection())
-        store = Store(settings.database_url, projections, pool_size=settings.write_pool_size)
+        store = Store(settings.database_url, inline_projections(), pool_size=settings.write_pool_size)
         stack.callback(store.close)
+        blobs = Blobs(settings)
+        stack.callback(blobs.close)
         threads = stack.enter_context(ThreadPoolExecutor(settings.write_pool_size, thread_name_prefix="command"))
         reader = await stack.enter_async_context(Reader(settings.database_url, settings.read_pool_size))
         gate = Gate(reader)
@@ -66,6 +68,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             reader=reader,
             gate=gate,
             bus=Bus(store),
+            blobs=blobs,
             limits=limits,
             uses=uses,
             threads=threads,

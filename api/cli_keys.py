@@ -2,15 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from commands.settings import Settings
-from commands.store import Store
+from api.cli_database import database, opened_store
 from commands.work import Context
 from domain import ids
 from domain.errors import DeadwaxError
@@ -50,7 +47,7 @@ def create(
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: expected {', '.join(SCOPES)}", param_hint="--scope")
     wanted, key_name = _name(organization), _name(name)
-    with _database() as url, _store(url) as store:
+    with database() as url, opened_store(url) as store:
         bus, secret = Bus(store), new_secret()
         known = asyncio.run(_organization(url, wanted))
         owner = known or uuid7()
@@ -70,7 +67,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of objects.")] = False,
 ) -> None:
     """List the keys, revoked ones too. What opens doors is kept nowhere, so it is not among it."""
-    with _database() as url:
+    with database() as url:
         rows = asyncio.run(_keys(url))
     if organization is not None:
         rows = [row for row in rows if row.organization.casefold() == _name(organization).casefold()]
@@ -92,7 +89,7 @@ def revoke(uid: Annotated[str, typer.Argument(help="The key's uid, key_…, as `
     id = ids.parse(ids.API_KEY, uid)
     if id is None:
         raise NoSuchKey(f"{uid}: there is no live key with this uid.")
-    with _database() as url, _store(url) as store:
+    with database() as url, opened_store(url) as store:
         key = store.load(id, fold)
         if key is None or key.revoked:
             raise NoSuchKey(f"{uid}: there is no live key with this uid.")
@@ -106,30 +103,6 @@ def _name(text: str) -> str:
     except FieldError as error:
         raise NotAName(f"{text[:80]!r}: {' '.join(map(str, error.args))}") from None
     return name
-
-
-@contextmanager
-def _database() -> Iterator[str]:
-    """Give the database's URL, with the newest tables where it is an embedded one."""
-    from commands.migrate import migrate
-    from engines.reach import reached
-
-    given = Settings.load()
-    with reached(given, "database_url") as settings:
-        if not given.database_url:
-            migrate(settings.database_url)
-        yield settings.database_url
-
-
-@contextmanager
-def _store(database_url: str) -> Iterator[Store]:
-    from projections.organizations import OrganizationsProjection
-
-    store = Store(database_url, [OrganizationsProjection()], pool_size=1)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 async def _organization(database_url: str, name: str) -> UUID | None:

@@ -11,6 +11,7 @@ from api.addresses import Addresses
 from api.limits import Limits
 from api.requests import ApiRequest, request_id
 from api.uses import Uses
+from commands.blobs import Blobs
 from commands.bus import Bus
 from commands.settings import Settings
 from commands.store import Guard, Receipt, Replayed, Saved
@@ -29,6 +30,7 @@ class Services(Struct, frozen=True, kw_only=True):
     reader: Reader
     gate: Gate
     bus: Bus
+    blobs: Blobs
     limits: Limits
     uses: Uses
     threads: ThreadPoolExecutor

@@ -48,9 +48,10 @@ class ImportDocument(Struct, frozen=True, kw_only=True):
 
 
 class Page(NamedTuple):
-    """`results` is the inside of a JSON array with holes; `total` is exact."""
+    """`results` is the inside of a JSON array with holes; `total` is exact; `number` is 1-based."""
 
     total: int
+    number: int
     results: str
 
 
@@ -59,6 +60,7 @@ class Row(NamedTuple):
 
     document: str
     revision: int
+    filename: str
     rejects_blob: str | None
 
 
@@ -105,7 +107,7 @@ class ImportsProjection:
             document = documents[state.id] = import_document(state)
             if not change.events:
                 continue
-            row = (state.id, state.organization, state.version, state.status, state.created)
+            row = (state.id, state.organization, state.version, state.filename, state.created)
             steps.append(Step("put_import(%b, %b, %b, %s, %b, %s, %s)", (*row, document, state.rejects_blob)))
             if change.before is None:
                 steps.append(Step("owe(%b, %b, %s, %b)", (state.id, state.organization, KIND, state.created)))
@@ -122,7 +124,7 @@ async def page(reader: Reader, organization: UUID, number: int | None, size: int
     if not 1 <= number <= last:
         return None
     rows = await reader.rows(_SQL["page"], [organization, size, (number - 1) * size])
-    return Page(count, ",".join(row[0] for row in rows))
+    return Page(count, number, ",".join(row[0] for row in rows))
 
 
 async def detail(reader: Reader, organization: UUID, id: UUID) -> Row | None:

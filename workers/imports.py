@@ -3,7 +3,6 @@
 import io
 import tempfile
 import threading
-from contextlib import ExitStack
 from typing import BinaryIO
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from commands.blobs import Blobs
 from commands.bus import Bus
 from commands.imports.errors import UnreadableFile
 from commands.imports.job import AdvanceImport, AttemptImport, CompleteImport, FailImport, RecogniseImport
-from commands.imports.rejects import RejectsWriter, as_text
+from commands.imports.rejects import RejectsWriter
 from commands.imports.run import Batch, Options, Source, ahead, products, settle, until_not_taken
 from commands.work import Context
 from domain.errors import Busy, NotFound, Taken, Unavailable
@@ -113,9 +112,8 @@ class ImportRunner:
     def _rows(self, state: Import, number: int, source: Source, context: Context, lease: Lease) -> str | None:
         """Deal with every row that no attempt has dealt with; return the key of the refused ones' CSV."""
         done = 0
-        with ExitStack() as stack:
-            rejects = stack.enter_context(tempfile.TemporaryFile())
-            writer = RejectsWriter(stack.enter_context(as_text(rejects)), source.table.header)
+        with tempfile.TemporaryFile() as rejects:
+            writer = RejectsWriter(rejects, source.table.header)
             refused = 0
             for batch in ahead(lambda: source.batches(cut_at=state.rows_done)):
                 lease.check()

@@ -1,6 +1,7 @@
 """Commands about an import that runs in a worker. Each step is an event: the next worker goes on from the last one."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -151,7 +152,7 @@ def _change(id: UUID, state: Import | None, events: Sequence[ImportEvent]) -> Ch
     return Change(id, state, events, after)
 
 
-HANDLERS = {
+HANDLERS: dict[Any, Any] = {
     RequestImport: request,
     AttemptImport: attempt,
     RecogniseImport: recognise,

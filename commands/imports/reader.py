@@ -105,7 +105,7 @@ class _Lines:
         file.seek(0)
         lenient = codec in (UTF_8, CP1252, MAC_ROMAN)
         # Not closed with the wrapper: the caller's file outlives this reading of it.
-        self._text = _Unowned(file, encoding=codec, errors="surrogateescape" if lenient else "strict", newline=None)
+        self._text = Unowned(file, encoding=codec, errors="surrogateescape" if lenient else "strict", newline=None)
         self._codec = codec
         self._next = 0
         self._given_back: deque[tuple[int, str]] = deque()
@@ -140,7 +140,9 @@ class _Lines:
         self._given_back.extendleft(reversed(lines))
 
 
-class _Unowned(TextIOWrapper):
+class Unowned(TextIOWrapper):
+    """A text layer that leaves its file open: whoever opened that reads or writes it further."""
+
     def close(self) -> None:
         self.detach()
 

@@ -3,7 +3,7 @@ CREATE TABLE import_list (
     id uuid NOT NULL,
     organization uuid NOT NULL,
     revision bigint NOT NULL,
-    status text NOT NULL,
+    filename text NOT NULL,
     created timestamptz NOT NULL,
     document text NOT NULL,
     rejects_blob text,
@@ -35,14 +35,13 @@ CREATE TABLE lease (
 
 -- Steps of a write (see the log's).
 CREATE FUNCTION put_import(
-    import_id uuid, of uuid, new_revision bigint, new_status text, at timestamptz, new_document text, new_rejects text
+    import_id uuid, of uuid, new_revision bigint, new_filename text, at timestamptz, new_document text, new_rejects text
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO import_list AS t (id, organization, revision, status, created, document, rejects_blob)
-    VALUES (import_id, of, new_revision, new_status, at, new_document, new_rejects)
+    INSERT INTO import_list AS t (id, organization, revision, filename, created, document, rejects_blob)
+    VALUES (import_id, of, new_revision, new_filename, at, new_document, new_rejects)
     ON CONFLICT (id) DO UPDATE
-    SET revision = excluded.revision, status = excluded.status, document = excluded.document,
-        rejects_blob = excluded.rejects_blob;
+    SET revision = excluded.revision, document = excluded.document, rejects_blob = excluded.rejects_blob;
 END $$;
 
 CREATE FUNCTION owe(work uuid, of uuid, work_kind text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$

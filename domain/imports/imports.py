@@ -31,9 +31,8 @@ class Superseded(DeadwaxError):
 
 
 class Import(Struct, frozen=True, kw_only=True):
-    """`attempt` counts from 1 with the first worker that took it, 0 before; `fruitless` those since rows were last dealt
-    with. The `rows_` fields are numbers of rows.
-    """
+    """`attempt` counts from 1 with the first worker that took it, 0 before; `fruitless` are those since rows were last
+    dealt with. The `rows_` fields are numbers of rows."""
 
     id: UUID
     organization: UUID

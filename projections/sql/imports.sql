@@ -5,4 +5,4 @@ SELECT count(*) FROM import_list WHERE organization = %b;
 SELECT document FROM import_list WHERE organization = %b ORDER BY created DESC, id LIMIT %b::bigint OFFSET %b::bigint;
 
 -- detail: One import of an organization.
-SELECT document, revision, rejects_blob FROM import_list WHERE id = %b AND organization = %b;
+SELECT document, revision, filename, rejects_blob FROM import_list WHERE id = %b AND organization = %b;

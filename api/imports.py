@@ -1,0 +1,135 @@
+"""/api/v1/imports/: hand a file of products in, watch its rows go into the catalogue."""
+
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+from litestar import get, post
+from uuid_utils.compat import uuid7
+
+from api.answers import Answer
+from api.auth import admit
+from api.conditional import CACHED, is_known
+from api.errors import InvalidPage
+from api.files import FileAnswer, attachment
+from api.idempotency import receipt_for, replay
+from api.pages import page_body, page_number, page_size
+from api.requests import ApiRequest, parse_query, request_id
+from api.services import Services, services
+from api.uploads import Upload, uploaded
+from commands.imports.formats import ALIASES, KNOWN_NAMES
+from commands.imports.job import RequestImport
+from commands.store import Receipt, Replayed, Saved
+from commands.work import Context
+from domain import ids
+from domain.errors import Invalid, NotFound
+from domain.imports.form import Asked, parse
+from projections.documents import etag, fill
+from projections.imports import Row, detail, page
+
+PATH = "/api/v1/imports"
+PAGE_SIZE = 15
+MAP_FIELDS = frozenset(KNOWN_NAMES) | frozenset(ALIASES)
+
+
+@get(PATH, before_request=admit, scope="read")
+async def list_imports(request: ApiRequest) -> Answer:
+    query = parse_query(request.scope["query_string"])
+    size = page_size(query, PAGE_SIZE)
+    within = services(request)
+    found = await page(within.reader, request.auth.organization, page_number(query), size)
+    if found is None:
+        raise InvalidPage
+    base_url = within.addresses.base_url(request.scope)
+    body = page_body(
+        f"{base_url}{PATH}/",
+        query,
+        count=found.total,
+        number=found.number,
+        size=size,
+        results=fill(found.results, base_url),
+    )
+    return Answer(body, headers=[CACHED])
+
+
+@post(PATH, before_request=admit, scope="write", status_code=202)
+async def create_import(request: ApiRequest) -> Answer:
+    within, id = services(request), uuid7()
+    base_url = within.addresses.base_url(request.scope)
+    headers = {"Location": f"{PATH}/{ids.uid(ids.IMPORT, id)}/"}
+    async with uploaded(request) as form:
+        asked, errors = parse(form.fields, MAP_FIELDS)
+        try:
+            upload = form.required_file("file")
+        except Invalid as invalid:
+            raise Invalid({**invalid.errors, **errors}) from None
+        if errors:
+            raise Invalid(errors)
+        said = {"fields": form.fields, "filename": upload.filename, "sha256": upload.sha256}
+        receipt = receipt_for(request, said, headers, status=202)
+        caller = request.auth
+        context = Context(caller.organization, caller.actor, request_id(request.scope))
+        try:
+            saved = await within.in_thread(lambda: _hand_in(within, id, upload, asked, context, receipt))
+        except Replayed as replayed:
+            return replay(replayed.receipt, base_url)
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return Answer(fill(saved.documents[id], base_url), 202, raw)
+
+
+def _hand_in(
+    within: Services, id: UUID, upload: Upload, asked: Asked, context: Context, receipt: Receipt | None
+) -> Saved:
+    """Keep the file, then the request: what an event names exists. A file whose request fails goes again."""
+    if receipt is not None and (first := within.bus.store.receipt(*receipt[:3])) is not None:
+        raise Replayed(first)
+    blob = f"{context.organization}/imports/{id}/source.csv"
+    within.blobs.put(blob, upload.file, upload.size_bytes, "text/csv")
+    command = RequestImport(
+        id=id,
+        filename=upload.filename,
+        blob=blob,
+        size_bytes=upload.size_bytes,
+        sha256=upload.sha256,
+        type=asked.type,
+        mapping=asked.mapping,
+        dry_run=asked.dry_run,
+    )
+    try:
+        return within.bus.execute(command, context, receipt=receipt)
+    except Replayed:
+        within.blobs.delete(blob)
+        raise
+
+
+@get(f"{PATH}/{{uid:str}}", before_request=admit, scope="read")
+async def get_import(request: ApiRequest) -> Answer:
+    row = await _row(request)
+    tag = etag(row.revision)
+    headers = [(b"etag", tag.encode()), CACHED]
+    if is_known(request.scope, tag):
+        return Answer(status=304, headers=headers)
+    return Answer(fill(row.document, services(request).addresses.base_url(request.scope)), headers=headers)
+
+
+@get(f"{PATH}/{{uid:str}}/rejects", before_request=admit, scope="read")
+async def get_rejects(request: ApiRequest) -> FileAnswer:
+    """The refused rows as CSV; 404 where there are none, or not yet."""
+    row = await _row(request)
+    if row.rejects_blob is None:
+        raise NotFound
+    within, key = services(request), row.rejects_blob
+    chunks = await within.in_thread(lambda: within.blobs.get(key))
+    headers = [(b"content-type", b"text/csv; charset=utf-8"), attachment(f"{PurePath(row.filename).stem}-rejects.csv")]
+    return FileAnswer(chunks, within.threads, headers)
+
+
+async def _row(request: ApiRequest) -> Row:
+    id = ids.parse(ids.IMPORT, request.scope["path_params"]["uid"])
+    row = None if id is None else await detail(services(request).reader, request.auth.organization, id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+HANDLERS: list[Any] = [list_imports, create_import, get_import, get_rejects]
