@@ -26,7 +26,7 @@ PAGE_SIZE = 15
 _NO_STORE = (b"cache-control", b"no-store")
 
 
-@get(PATH, guards=[admit], scope="admin")
+@get(PATH, before_request=admit, scope="admin")
 async def list_keys(request: ApiRequest) -> Answer:
     query = parse_query(request.scope["query_string"])
     asked, size = page_number(query), page_size(query, PAGE_SIZE)
@@ -48,7 +48,7 @@ async def list_keys(request: ApiRequest) -> Answer:
     return Answer(body, headers=[_NO_STORE])
 
 
-@post(PATH, guards=[admit], scope="admin")
+@post(PATH, before_request=admit, scope="admin")
 async def create_key(request: ApiRequest) -> Answer:
     body = await json_body(request)
     values, errors = CREATE_KEY.parse(body, is_strict(request))
@@ -59,7 +59,7 @@ async def create_key(request: ApiRequest) -> Answer:
     return await _show(request, command, secret.text, body, status=201)
 
 
-@post(f"{PATH}/{{uid:str}}/rotate", guards=[admit], scope="admin")
+@post(f"{PATH}/{{uid:str}}/rotate", before_request=admit, scope="admin")
 async def rotate_key(request: ApiRequest) -> Answer:
     """The body says nothing: whatever it holds is not read."""
     secret = new_secret()
@@ -67,7 +67,7 @@ async def rotate_key(request: ApiRequest) -> Answer:
     return await _show(request, command, secret.text, {}, status=200)
 
 
-@delete(f"{PATH}/{{uid:str}}", guards=[admit], scope="admin", status_code=200)
+@delete(f"{PATH}/{{uid:str}}", before_request=admit, scope="admin", status_code=200)
 async def revoke_key(request: ApiRequest) -> Answer:
     await services(request).execute(request, RevokeKey(_id(request)))
     return Answer(status=204)

@@ -30,7 +30,7 @@ from projections.product_page import page
 PATH = "/api/v1/products"
 
 
-@get(PATH, guards=[admit], scope="read")
+@get(PATH, before_request=admit, scope="read")
 async def list_products(request: ApiRequest) -> Answer:
     parsed = parse_query(request.scope["query_string"])
     asked = product_query(parsed)
@@ -56,7 +56,7 @@ async def list_products(request: ApiRequest) -> Answer:
     return Answer(body, headers=headers)
 
 
-@post(PATH, guards=[admit], scope="write")
+@post(PATH, before_request=admit, scope="write")
 async def create_product(request: ApiRequest) -> Answer:
     body = await json_body(request)
     values, errors = CREATE.parse(body, is_strict(request))
@@ -79,7 +79,7 @@ async def create_product(request: ApiRequest) -> Answer:
     return Answer(fill(saved.documents[id], base_url), 201, raw)
 
 
-@get(f"{PATH}/{{uid:str}}", guards=[admit], scope="read")
+@get(f"{PATH}/{{uid:str}}", before_request=admit, scope="read")
 async def get_product(request: ApiRequest) -> Answer:
     row = await _row(request, _id(request))
     tag = etag(row.revision)
@@ -88,7 +88,7 @@ async def get_product(request: ApiRequest) -> Answer:
     return _answer(request, row)
 
 
-@patch(f"{PATH}/{{uid:str}}", guards=[admit], scope="write")
+@patch(f"{PATH}/{{uid:str}}", before_request=admit, scope="write")
 async def revise_product(request: ApiRequest) -> Answer:
     id = _id(request)
     values, errors = REVISE.parse(await json_body(request), is_strict(request))
@@ -105,7 +105,7 @@ async def revise_product(request: ApiRequest) -> Answer:
     return _answer(request, await _row(request, id))
 
 
-@delete(f"{PATH}/{{uid:str}}", guards=[admit], scope="write", status_code=200)
+@delete(f"{PATH}/{{uid:str}}", before_request=admit, scope="write", status_code=200)
 async def delete_product(request: ApiRequest) -> Answer:
     id = _id(request)
     await services(request).execute(request, DeleteProduct(id), guard=_guard(request, id))

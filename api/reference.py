@@ -16,12 +16,12 @@ _CHOICES = encode(
 )
 
 
-@get("/api/v1/platforms", guards=[admit], scope="read")
+@get("/api/v1/platforms", before_request=admit, scope="read")
 async def list_platforms(request: ApiRequest) -> Answer:  # noqa: ARG001 - asked for by its guard
     return Answer(_PLATFORMS)
 
 
-@get("/api/v1/choices", guards=[admit], scope="read")
+@get("/api/v1/choices", before_request=admit, scope="read")
 async def list_choices(request: ApiRequest) -> Answer:  # noqa: ARG001 - the same
     return Answer(_CHOICES)
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from itertools import cycle
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import uvloop
 
@@ -47,8 +47,7 @@ class _Connection(asyncio.Protocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._send()
 
     def _send(self) -> None:
@@ -83,7 +82,12 @@ class _Connection(asyncio.Protocol):
 
 
 def run(
-    port: int, *requests: bytes, seconds: float = 5.0, connections: int = 16, status: int = 200, count: int | None = None
+    port: int,
+    *requests: bytes,
+    seconds: float = 5.0,
+    connections: int = 16,
+    status: int = 200,
+    count: int | None = None,
 ) -> Load:
     """Send the requests in turn for so many seconds, or `count` of them. Raises LoadError for another status."""
     return uvloop.run(_run(port, cycle(requests), seconds, connections, str(status).encode(), count))
@@ -110,6 +114,4 @@ async def _run(
     await asyncio.gather(*(protocol.closed for _, protocol in made))
     elapsed = time.perf_counter() - started
     times.sort()
-    return Load(
-        len(times) / elapsed, times[len(times) // 2] * 1000, times[int(len(times) * 0.99)] * 1000, sizes[0]
-    )
+    return Load(len(times) / elapsed, times[len(times) // 2] * 1000, times[int(len(times) * 0.99)] * 1000, sizes[0])

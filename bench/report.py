@@ -36,7 +36,9 @@ def ratio(name: str, unit: str, ours: Iterable[float], limits: Iterable[float], 
 
 def rate(name: str, unit: str, values: Iterable[float], at_least: float) -> Figure:
     value = median(values)
-    return Figure(name, f"{value:,.0f} {unit}", "–", f"{value / at_least:.2f}", f"≥ {at_least:,.0f} {unit}", value >= at_least)
+    return Figure(
+        name, f"{value:,.0f} {unit}", "–", f"{value / at_least:.2f}", f"≥ {at_least:,.0f} {unit}", value >= at_least
+    )
 
 
 def show(figures: Iterable[Figure]) -> None:

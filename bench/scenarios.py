@@ -12,10 +12,11 @@ from uuid_utils.compat import uuid7
 
 from bench import load, servers
 from bench.report import Figure, rate, ratio
-from bench.stock import Seller, new_seller, open_bus
+from bench.stock import Seller, edit, new_seller, open_bus, stock
 from commands.store import Store
 from domain.event import Change, Stamp
 from domain.product import product as products
+from projections.rebuild import rebuild
 
 LIST = "/api/v1/products/"
 ROUNDS = 5
@@ -70,7 +71,9 @@ def _bare_appends(database_url: str) -> float:
     """Return appends per second of as many processes as the API has, each with as many threads."""
     context = multiprocessing.get_context("spawn")
     counts = context.Queue()
-    writers = [context.Process(target=_append_for, args=(database_url, SECONDS, counts)) for _ in range(servers.PROCESSES)]
+    writers = [
+        context.Process(target=_append_for, args=(database_url, SECONDS, counts)) for _ in range(servers.PROCESSES)
+    ]
     for writer in writers:
         writer.start()
     total = sum(counts.get() for _ in writers)
@@ -99,7 +102,9 @@ def creating(environment: Mapping[str, str], seller: Seller) -> list[Figure]:
 
 def memory(environment: Mapping[str, str], seller: Seller, requests: int = 100_000) -> list[Figure]:
     """Resident memory of the API's processes after many requests beside the same after the first tenth of them."""
-    mix = [load.get(path, seller.key) for path in (LIST, LIST + "?page=3", LIST + "?ordering=title", "/api/v1/platforms/")]
+    mix = [
+        load.get(path, seller.key) for path in (LIST, LIST + "?page=3", LIST + "?ordering=title", "/api/v1/platforms/")
+    ]
     with servers.api(environment) as api:
         load.run(api.port, *mix, count=requests // 10)
         before = api.memory_bytes()
@@ -113,8 +118,6 @@ def memory(environment: Mapping[str, str], seller: Seller, requests: int = 100_0
 
 def rebuilding(database_url: str) -> list[Figure]:
     """The product list from the log, with its indexes, caught up and swapped in."""
-    from projections.rebuild import rebuild
-
     rates = []
     for _ in range(3):
         started = time.perf_counter()
@@ -124,13 +127,10 @@ def rebuilding(database_url: str) -> list[Figure]:
     return [rate(name, "events/s", rates, 30_000)]
 
 
-def seller_with_products(database_url: str, count: int, edits: int) -> Seller:
-    """Make the organization that is measured: `count` products, `edits` of them revised once."""
-    from bench.stock import edit, stock
-
+def seller_with_products(database_url: str, count: int) -> Seller:
+    """Make the organization that is measured: `count` products, each of them revised once."""
     bus = open_bus(database_url)
     seller = new_seller(bus, "Bench")
-    ids = stock(bus, seller, count)
-    edit(bus, seller, ids[:edits])
+    edit(bus, seller, stock(bus, seller, count))
     bus.store.close()
     return seller

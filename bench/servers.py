@@ -38,6 +38,7 @@ def api(environment: Mapping[str, str]) -> Iterator[Server]:
         "DEADWAX_PORT": str(port),
         "DEADWAX_API_PROCESSES": str(PROCESSES),
         "DEADWAX_RATE_LIMIT_PER_MINUTE": "0",
+        "DEADWAX_LOG_FORMAT": "json",
     }
     with _running([sys.executable, "-m", "api.cli", "api"], port, {**environment, **settings}) as server:
         yield server
@@ -55,7 +56,9 @@ def constant(body: bytes, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def _running(command: list[str], port: int, environment: Mapping[str, str]) -> Iterator[Server]:
-    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         deadline = time.monotonic() + 20
         while True:

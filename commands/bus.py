@@ -17,6 +17,7 @@ from commands.work import Context, Work
 from domain.errors import Busy, Conflict
 
 RETRIES = 3
+BACKOFF_SECONDS = (0.005, 0.025, 0.1, 0.0)
 _LOCKS = 64
 
 
@@ -68,7 +69,7 @@ class Bus:
                 try:
                     return handler(command, work)
                 except Conflict:
-                    time.sleep(random.uniform(0.001, 0.01) * (attempt + 1))  # noqa: S311 - jitter
+                    time.sleep(random.uniform(0.2, 1) * BACKOFF_SECONDS[attempt])  # noqa: S311 - jitter
             raise Busy
         finally:
             if lock is not None:

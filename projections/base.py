@@ -1,5 +1,6 @@
 """What projections share: the pool that reads go through, and the loader of named queries."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from importlib.resources import files
@@ -8,10 +9,12 @@ from typing import Any, Self
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from domain.errors import Unavailable
+from projections.flights import Flights
 
 ACQUIRE_TIMEOUT_SECONDS = 2.0
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -24,10 +27,21 @@ def queries(name: str) -> dict[str, bytes]:
     return {key: body.strip().rstrip(";").encode() for key, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 
+class _Broken(Exception):
+    """The connection died under the statement."""
+
+
 class Reader:
-    """An async pool of autocommitting connections with prepared statements. Opened and closed as a context."""
+    """Autocommitting connections with prepared statements for async reads. Opened and closed as a context.
+
+    They come from a pool and stay out of it while they work: taking one from the pool and giving it back for every
+    statement costs as much as the statement.
+    """
 
     def __init__(self, database_url: str, size: int = 8) -> None:
+        self._flights = Flights()
+        self._turns = asyncio.Semaphore(size)
+        self._idle: list[AsyncConnection[tuple[Any, ...]]] = []
         self._pool: AsyncConnectionPool[AsyncConnection[tuple[Any, ...]]] = AsyncConnectionPool(
             database_url,
             min_size=size,
@@ -50,18 +64,61 @@ class Reader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self._return_idle()
         await self._pool.close()
 
     async def rows(self, statement: bytes, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement. Raises Unavailable where the database does not answer."""
         try:
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(statement, parameters)
-                return await cursor.fetchall()
-        except (psycopg.OperationalError, PoolTimeout) as error:
+            if self._turns.locked():
+                await asyncio.wait_for(self._turns.acquire(), ACQUIRE_TIMEOUT_SECONDS)
+            else:
+                await self._turns.acquire()
+        except TimeoutError as error:
             raise Unavailable from error
+        try:
+            return await self._rows(statement, parameters)
+        except _Broken:
+            # The server restarted: the other connections are as dead as this one. They are replaced at once, so that
+            # a read is tried again on a live one instead of each of them failing a request.
+            await self._return_idle()
+            await self._pool.check()
+            try:
+                return await self._rows(statement, parameters)
+            except _Broken as error:
+                raise Unavailable from error
+        finally:
+            self._turns.release()
+
+    async def _rows(self, statement: bytes, parameters: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
+        try:
+            connection = self._idle.pop() if self._idle else await self._pool.getconn()
+        except PoolTimeout as error:
+            raise Unavailable from error
+        try:
+            cursor = await connection.execute(statement, parameters)
+            found = await cursor.fetchall()
+        except psycopg.OperationalError as error:
+            raise (_Broken if connection.closed else Unavailable) from error
+        finally:
+            if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+                self._idle.append(connection)
+            else:
+                # Broken, or left in the middle of its work by a request that was given up.
+                await self._pool.putconn(connection)
+        return found
+
+    async def _return_idle(self) -> None:
+        while self._idle:
+            await self._pool.putconn(self._idle.pop())
 
     async def row(self, statement: bytes, parameters: Sequence[Any] | dict[str, Any] = ()) -> tuple[Any, ...] | None:
         """Run one statement and return its first row, None without one."""
         found = await self.rows(statement, parameters)
         return found[0] if found else None
+
+    async def shared(self, statement: bytes, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
+        """Return the first row as `row` does, from one query for all that ask exactly this at once."""
+        question = (statement, *(tuple(p) if isinstance(p, list) else p for p in parameters))
+        found: tuple[Any, ...] | None = await self._flights.ask(question, lambda: self.row(statement, parameters))
+        return found

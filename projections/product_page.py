@@ -98,8 +98,8 @@ async def page(reader: Reader, organization: UUID, asked: ProductQuery, product_
     where, values = _where(organization, asked)
     count = product_count
     if asked.filtered:
-        statement = f"SELECT count(*) FROM product_list WHERE {where}"  # noqa: S608 - constants alone
-        found = await reader.row(statement.encode(), values)
+        statement = f"SELECT count(*) FROM product_list WHERE {where}"
+        found = await reader.shared(statement.encode(), values)
         count = found[0] if found else 0
     last = max(1, -(-count // asked.page_size))
     number = last if asked.page is None else asked.page
@@ -108,8 +108,8 @@ async def page(reader: Reader, organization: UUID, asked: ProductQuery, product_
     orders = ", ".join([*(ORDERS[name] for name in asked.ordering), "id"])
     # ARRAY keeps the order of its rows; string_agg over a subquery does not promise it.
     statement = (
-        "SELECT array_to_string(ARRAY(SELECT document FROM product_list"  # noqa: S608 - constants alone
+        "SELECT array_to_string(ARRAY(SELECT document FROM product_list"
         f" WHERE {where} ORDER BY {orders} LIMIT %b OFFSET %b), ',')"
     )
-    found = await reader.row(statement.encode(), [*values, asked.page_size, (number - 1) * asked.page_size])
+    found = await reader.shared(statement.encode(), [*values, asked.page_size, (number - 1) * asked.page_size])
     return Page(count, number, (found[0] if found else None) or "", exists=True)

@@ -1,0 +1,43 @@
+"""The import of a large file, from its bytes to searchable products."""
+
+import csv
+import os
+import time
+from pathlib import Path
+
+from bench.report import Figure, rate
+from bench.stock import new_seller, open_bus, rows
+from commands.imports.run import Counts, Options, Source, ahead, create_new, products
+
+ROUNDS = 3
+_SHARED = Path(os.environ.get("DEADWAX_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+_FILE = _SHARED / "albums" / "metal-albums-28069.csv"
+_MADE_UP_ROWS = 28_069
+
+
+def importing(database_url: str, folder: Path) -> list[Figure]:
+    """Import the album list (a made-up one of its size where it is not there) into fresh organizations."""
+    path = _FILE if _FILE.exists() else _made_up(folder / "albums.csv")
+    rates = []
+    for number in range(ROUNDS):
+        bus = open_bus(database_url)
+        seller = new_seller(bus, f"Importer {number}")
+        counts = Counts()
+        started = time.perf_counter()
+        with path.open("rb") as file:
+            source = Source(file, Options())
+            for batch in ahead(source.batches):
+                created = create_new(products(batch), lambda command: bus.execute(command, seller.context))
+                counts.add(batch, created)
+        rates.append(counts.created / (time.perf_counter() - started))
+        bus.store.close()
+    return [rate(f"import of {path.name} ({counts.created:,} products)", "products/s", rates, 4_000)]
+
+
+def _made_up(path: Path) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["album_id", "artist", "title", "year", "country"])
+        for n, row in enumerate(rows(_MADE_UP_ROWS)):
+            writer.writerow([n, row.artist_name, row.values["title"], row.values["year"], "Iceland"])
+    return path
