@@ -1,4 +1,4 @@
-"""`make bench`: measure, print a table; `ARGS=--keep` writes it into docs/performance.md, `ARGS=NAME …` picks scenarios."""
+"""`make bench`: measure and print a table. `ARGS=--keep` writes it into docs/performance.md; `ARGS=NAME …` picks."""
 
 import argparse
 import shutil

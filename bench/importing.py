@@ -3,11 +3,15 @@
 import csv
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bench.report import Figure, rate
 from bench.stock import new_seller, open_bus, rows
 from commands.imports.run import Counts, Options, Source, ahead, create_new, products
+from commands.product import ImportProducts
+from commands.store import Saved
 
 ROUNDS = 3
 _SHARED = Path(os.environ.get("DEADWAX_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -22,16 +26,20 @@ def importing(database_url: str, folder: Path) -> list[Figure]:
     for number in range(ROUNDS):
         bus = open_bus(database_url)
         seller = new_seller(bus, f"Importer {number}")
-        counts = Counts()
         started = time.perf_counter()
-        with path.open("rb") as file:
-            source = Source(file, Options())
-            for batch in ahead(source.batches):
-                created = create_new(products(batch), lambda command: bus.execute(command, seller.context))
-                counts.add(batch, created)
-        rates.append(counts.created / (time.perf_counter() - started))
+        created = _import(path, partial(bus.execute, context=seller.context))
+        rates.append(created / (time.perf_counter() - started))
         bus.store.close()
-    return [rate(f"import of {path.name} ({counts.created:,} products)", "products/s", rates, 4_000)]
+    return [rate(f"import of {path.name} ({created:,} products)", "products/s", rates, 4_000)]
+
+
+def _import(path: Path, execute: Callable[[ImportProducts], Saved]) -> int:
+    """Return how many products came of the file."""
+    counts = Counts()
+    with path.open("rb") as file:
+        for batch in ahead(Source(file, Options()).batches):
+            counts.add(batch, create_new(products(batch), execute))
+    return counts.created
 
 
 def _made_up(path: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -26,10 +26,10 @@ class Figure(NamedTuple):
     met: bool
 
 
-def ratio(name: str, unit: str, ours: Iterable[float], limits: Iterable[float], at_least: float) -> Figure:
-    """Compare two series measured in turns: the ratio is the median of the pairs' ratios."""
-    ours, limits = list(ours), list(limits)
-    value = median(a / b for a, b in zip(ours, limits, strict=True))
+def ratio(name: str, unit: str, pairs: Sequence[tuple[float, float]], at_least: float) -> Figure:
+    """Compare (ours, limit) measured in turns: the ratio is the median of the pairs' ratios."""
+    ours, limits = zip(*pairs, strict=True)
+    value = median(a / b for a, b in pairs)
     shown = (f"{median(ours):,.0f} {unit}", f"{median(limits):,.0f} {unit}")
     return Figure(name, *shown, f"{value:.2f}", f"≥ {at_least:g}", value >= at_least)
 

@@ -41,7 +41,7 @@ def listing(environment: Mapping[str, str], seller: Seller, folder: Path) -> lis
             ]
         p99 = load.run(api.port, request, seconds=SECONDS).p99_ms
     name = f"list, first page of 15, no cache ({len(body) / 1024:.0f} KiB, p99 {p99:.0f} ms) beside a constant handler"
-    return [ratio(name, "requests/s", *zip(*pairs, strict=True), at_least=0.25)]
+    return [ratio(name, "requests/s", pairs, at_least=0.25)]
 
 
 def _append_for(database_url: str, seconds: float, counts: "multiprocessing.Queue[int]") -> None:
@@ -76,7 +76,7 @@ def _bare_appends(database_url: str) -> float:
     ]
     for writer in writers:
         writer.start()
-    total = sum(counts.get() for _ in writers)
+    total: int = sum(counts.get() for _ in writers)
     for writer in writers:
         writer.join()
     return total / SECONDS
@@ -97,7 +97,7 @@ def creating(environment: Mapping[str, str], seller: Seller) -> list[Figure]:
             for _ in range(ROUNDS)
         ]
     name = "create over HTTP beside the bare append of its event (same processes and threads)"
-    return [ratio(name, "creates/s", *zip(*pairs, strict=True), at_least=0.5)]
+    return [ratio(name, "creates/s", pairs, at_least=0.5)]
 
 
 def memory(environment: Mapping[str, str], seller: Seller, requests: int = 100_000) -> list[Figure]:

@@ -16,7 +16,24 @@ from commands.work import Context
 from projections.inline import inline_projections
 
 _BATCH = 1000
-_WORDS = "night blue river ghost electric garden stone velvet winter signal paper moon iron silent golden echo".split()
+_WORDS = (
+    "night",
+    "blue",
+    "river",
+    "ghost",
+    "electric",
+    "garden",
+    "stone",
+    "velvet",
+    "winter",
+    "signal",
+    "paper",
+    "moon",
+    "iron",
+    "silent",
+    "golden",
+    "echo",
+)
 
 
 class Seller(NamedTuple):

@@ -145,4 +145,9 @@ def import_products(command: ImportProducts, work: Work) -> Saved:
     return work.save(changes, claims=claims)
 
 
-HANDLERS: dict[Any, Any] = {CreateProduct: create, ReviseProduct: revise, DeleteProduct: delete, ImportProducts: import_products}
+HANDLERS: dict[Any, Any] = {
+    CreateProduct: create,
+    ReviseProduct: revise,
+    DeleteProduct: delete,
+    ImportProducts: import_products,
+}

@@ -10,11 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from domain.choices import PRODUCT_TYPES
-from domain.platforms import PLATFORMS
 from msgspec import Struct
 
 from domain import ids
+from domain.choices import PRODUCT_TYPES
+from domain.platforms import PLATFORMS
 from domain.product.events import Credit
 from domain.product.product import Product
 

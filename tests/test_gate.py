@@ -83,7 +83,7 @@ def test_the_text_of_a_key_is_nowhere_in_the_database(bus: Bus, database_url: st
     assert digest(secret.text) == hashlib.sha256(secret.text.encode()).digest()
     with psycopg.connect(database_url) as connection:
         for table in ("events", "api_key", "organization", "claim"):
-            found = connection.execute(f"SELECT string_agg(t::text, '') FROM {table} AS t").fetchone()  # type: ignore[arg-type] # noqa: S608
+            found = connection.execute(f"SELECT string_agg(t::text, '') FROM {table} AS t").fetchone()
             assert found is not None
             assert secret.text[8:] not in found[0]
     with psycopg.connect(database_url) as connection:

@@ -13,9 +13,9 @@ from domain.errors import Unavailable
 def empty_database(database_url: str) -> Iterator[str]:
     name = "empty_" + urlsplit(database_url).path.lstrip("/")
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')  # type: ignore[arg-type]
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
         yield urlunsplit(urlsplit(database_url)._replace(path=f"/{name}"))
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def test_an_empty_database_gets_every_migration_once_in_their_order(empty_database: str) -> None:

@@ -29,8 +29,7 @@ def rows(database_url: str) -> list[tuple[Any, ...]]:
 def shape(database_url: str) -> set[str]:
     with psycopg.connect(database_url) as connection:
         return {
-            row[0]
-            for row in connection.execute("SELECT indexdef FROM pg_indexes WHERE tablename LIKE 'product_list%'")
+            row[0] for row in connection.execute("SELECT indexdef FROM pg_indexes WHERE tablename LIKE 'product_list%'")
         }
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import psycopg
@@ -7,11 +8,12 @@ from hypothesis import strategies as st
 
 from domain.words import query, vector
 
+Search = Callable[..., bool]
 OURS, THEIRS = UUID(int=1 << 40 | 1), UUID(int=1 << 40 | 1 << 20)
 
 
 @pytest.fixture
-def found(database_url: str):  # type: ignore[no-untyped-def]
+def found(database_url: str) -> Iterator[Search]:
     with psycopg.connect(database_url, autocommit=True) as connection:
 
         def search(stored: str, asked: str, identifier: str | None = None, by: UUID = OURS) -> bool:
@@ -48,19 +50,19 @@ def found(database_url: str):  # type: ignore[no-untyped-def]
     ],
 )
 def test_a_word_is_found_by_its_beginning_whatever_its_case_accents_and_punctuation(
-    found, stored: str, asked: str  # type: ignore[no-untyped-def]
+    found: Search, stored: str, asked: str
 ) -> None:
     assert found(stored, asked)
 
 
 @pytest.mark.parametrize("asked", ["PCS 7088", "pcs7088", "7088", "PCS-7088", "pcs", "pcs.7088", "pcs708"])
-def test_an_identifier_is_found_with_and_without_its_punctuation(found, asked: str) -> None:  # type: ignore[no-untyped-def]
+def test_an_identifier_is_found_with_and_without_its_punctuation(found: Search, asked: str) -> None:
     assert found("x", asked, identifier="PCS 7088")
     assert found("x", asked, identifier="PCS-7088")
 
 
 @pytest.mark.parametrize("asked", ["KT-INS114", "ins114", "ktins114", "kt ins114"])
-def test_a_hyphenated_identifier_is_found_by_its_parts(found, asked: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_hyphenated_identifier_is_found_by_its_parts(found: Search, asked: str) -> None:
     assert found("x", asked, identifier="KT-INS114")
 
 
@@ -74,16 +76,16 @@ def test_a_hyphenated_identifier_is_found_by_its_parts(found, asked: str) -> Non
         ("Abbey Road", "(((("),
     ],
 )
-def test_what_is_not_there_is_not_found(found, stored: str, asked: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_not_there_is_not_found(found: Search, stored: str, asked: str) -> None:
     assert not found(stored, asked)
 
 
-def test_a_phrase_does_not_reach_from_one_field_into_the_next(found) -> None:  # type: ignore[no-untyped-def]
+def test_a_phrase_does_not_reach_from_one_field_into_the_next(found: Search) -> None:
     assert found("Abbey", "road", identifier="Road")
     assert not found("Abbey", '"abbey road"', identifier="Road")
 
 
-def test_another_organizations_words_are_other_words(found) -> None:  # type: ignore[no-untyped-def]
+def test_another_organizations_words_are_other_words(found: Search) -> None:
     assert not found("Abbey Road", "abbey", by=THEIRS)
 
 
@@ -94,7 +96,7 @@ def test_a_search_without_a_word_asks_nothing(asked: str) -> None:
 
 @given(stored=st.text(max_size=60).map(lambda t: t.replace("\0", "")), asked=st.text(max_size=200))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
-def test_no_text_is_too_strange_to_be_stored_or_asked_for(found, stored: str, asked: str) -> None:  # type: ignore[no-untyped-def]
+def test_no_text_is_too_strange_to_be_stored_or_asked_for(found: Search, stored: str, asked: str) -> None:
     stored, asked = (t.encode("utf-8", "ignore").decode().replace("\0", "") for t in (stored, asked))
     if query(OURS, asked) is not None:
         found(stored, asked)
@@ -103,7 +105,7 @@ def test_no_text_is_too_strange_to_be_stored_or_asked_for(found, stored: str, as
         assert found(words, words), words
 
 
-def test_a_text_of_the_greatest_length_fits(found) -> None:  # type: ignore[no-untyped-def]
+def test_a_text_of_the_greatest_length_fits(found: Search) -> None:
     many = " ".join(f"word{i}" for i in range(12_000))
     assert found(many, "word0 word11999")
     assert found("ab-" * 33_000, "ab")

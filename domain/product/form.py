@@ -1,7 +1,7 @@
 """What a client may say of a product: the forms of create and revise. Names of values are those of the events."""
 
 from domain.choices import LICENSE_TYPES, PRODUCT_TYPES
-from domain.fields import Boolean, Choice, Field, JsonObject, Money, Text, ListOf, Year
+from domain.fields import Boolean, Choice, Field, JsonObject, ListOf, Money, Text, Year
 from domain.form import Form
 
 TITLE_LENGTH = NAME_LENGTH = 255

@@ -89,7 +89,8 @@ def evolve(product: Product | None, event: DomainEvent) -> Product | None:
         case ProductCreated():
             at = event.timestamp
             base = (event.originator_id, event.organization, event.originator_version)
-            return Product(*base, *_created(event), at, at)
+            values: tuple[Any, ...] = (*base, *_created(event), at, at)
+            return Product(*values)
         case ProductRevised() if product is not None:
             set_now = {n: v for n, v in zip(_REVISABLE, _revised(event), strict=True) if v is not UNSET}
             return replace(product, version=event.originator_version, updated=event.timestamp, **set_now)
