@@ -74,7 +74,7 @@ def test_a_map_goes_before_what_is_known_and_the_rest_is_still_found() -> None:
     header = "Title,Name,Artist,Price EUR"
     assert columns(header, title="Name") == {"title": "Name", "artist": "Artist"}
     assert columns(header, title="name ", artist="") == {"title": "Name"}
-    assert columns(header, **{"artist_name": "Name"}) == {"title": "Title", "artist": "Name"}
+    assert columns(header, artist_name="Name") == {"title": "Title", "artist": "Name"}
 
 
 def test_an_unknown_field_or_column_is_one_line_that_lists_what_there_is() -> None:
@@ -85,5 +85,5 @@ def test_an_unknown_field_or_column_is_one_line_that_lists_what_there_is() -> No
 
 
 def test_a_file_without_a_title_column_asks_for_one() -> None:
-    with pytest.raises(UnreadableFile, match=r'--map title="Column"\. Columns: Jahr, Preis\.'):
+    with pytest.raises(UnreadableFile, match=r'map one, title="Column"\. Columns: Jahr, Preis\.'):
         recognise(["Jahr", "Preis"])

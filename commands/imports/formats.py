@@ -110,7 +110,7 @@ def recognise(header: Sequence[str], mapping: Mapping[str, str] | None = None) -
             columns[field] = place
     if "title" not in columns and name != "discogs-upload":
         raise UnreadableFile(
-            'No column is known to hold the title. Say which: --map title="Column". ' + _existing("Columns", header)
+            'No column is known to hold the title: map one, title="Column". ' + _existing("Columns", header)
         )
     return Layout(name, columns, item, tuple(header), chosen.get("external_id") is not None)
 
