@@ -1,17 +1,15 @@
 """The import of a large file, from its bytes to searchable products."""
 
 import csv
+import io
 import os
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from bench.report import Figure, rate
 from bench.stock import new_seller, open_bus, rows
-from commands.imports.run import Counts, Options, Source, ahead, create_new, products
-from commands.product import ImportProducts
-from commands.store import Saved
+from commands.imports.direct import run
+from commands.imports.run import Options, Source
 
 ROUNDS = 3
 _SHARED = Path(os.environ.get("DEADWAX_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -27,19 +25,11 @@ def importing(database_url: str, folder: Path) -> list[Figure]:
         bus = open_bus(database_url)
         seller = new_seller(bus, f"Importer {number}")
         started = time.perf_counter()
-        created = _import(path, partial(bus.execute, context=seller.context))
+        with path.open("rb") as file:
+            created = run(Source(file, Options()), bus, seller.context, io.BytesIO()).counts.created
         rates.append(created / (time.perf_counter() - started))
         bus.store.close()
     return [rate(f"import of {path.name} ({created:,} products)", "products/s", rates, 4_000)]
-
-
-def _import(path: Path, execute: Callable[[ImportProducts], Saved]) -> int:
-    """Return how many products came of the file."""
-    counts = Counts()
-    with path.open("rb") as file:
-        for batch in ahead(Source(file, Options()).batches):
-            counts.add(batch, create_new(products(batch), execute))
-    return counts.created
 
 
 def _made_up(path: Path) -> Path:

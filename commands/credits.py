@@ -1,7 +1,8 @@
 """Get-or-create of artists and music labels by name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from threading import Lock
+from types import MappingProxyType
 from uuid import UUID
 
 from commands.work import Work
@@ -18,14 +19,17 @@ _known: dict[UUID, Credit] = {}
 _lock = Lock()
 
 
-def resolve(work: Work, names: Iterable[Name]) -> tuple[dict[Name, Credit], list[Change]]:
+def resolve(
+    work: Work, names: Iterable[Name], coming: Mapping[UUID, Credit] = MappingProxyType({})
+) -> tuple[dict[Name, Credit], list[Change]]:
     """Return the credit of each name, and the changes that create those which are new.
 
     Names are given tidied. The changes belong into the same save as what refers to them; a parallel writer that makes
-    the same one first turns that save into a Conflict, and the next attempt finds it.
+    the same one first turns that save into a Conflict, and the next attempt finds it. `coming` are those that a save
+    makes which will be over before this one.
     """
     ids = {name: credit.credit_id(work.context.organization, *name) for name in dict.fromkeys(names)}
-    unknown = [id for id in ids.values() if id not in _known]
+    unknown = [id for id in ids.values() if id not in _known and id not in coming]
     if unknown:
         found = {id: Credit(id, getattr(event, "name")) for id, event in work.store.firsts(unknown).items()}  # noqa: B009
         with _lock:
@@ -36,7 +40,7 @@ def resolve(work: Work, names: Iterable[Name]) -> tuple[dict[Name, Credit], list
     changes: list[Change] = []
     resolved: dict[Name, Credit] = {}
     for name, id in ids.items():
-        existing = _known.get(id) or made.get(id)
+        existing = _known.get(id) or made.get(id) or coming.get(id)
         if existing is None:
             event = credit.create(*name, work.stamp)
             existing = made[id] = Credit(id, event.name)

@@ -1,6 +1,7 @@
 """Commands about products."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from domain.credit.credit import ARTIST, LABEL, tidy
 from domain.errors import NotFound
 from domain.event import Change
 from domain.product import product as products
+from domain.product.events import Credit
 from domain.product.product import Product
 
 IMPORT_CLAIM = "import"
@@ -118,17 +120,20 @@ def delete(command: DeleteProduct, work: Work) -> Saved:
     return work.save([Change(product.id, product, [event], None)], release=[product.id])
 
 
-def bring_in(rows: Sequence[ImportRow], work: Work) -> tuple[list[Change], list[Claim]]:
+def bring_in(
+    rows: Sequence[ImportRow], work: Work, coming: Mapping[UUID, Credit] = MappingProxyType({})
+) -> tuple[list[Change], list[Claim]]:
     """Return what creates those of `rows` that are new, one claim each; repeated claims count once.
 
     They belong into one save. It raises Taken where a parallel import was faster; the next try finds it held.
+    `coming` are the credits of a save that will be over before.
     """
     organization, stamp = work.context.organization, work.stamp
     first = {row.claim: row for row in reversed(rows)}
     held = work.store.holders(organization, IMPORT_CLAIM, list(first))
     fresh = [row for row in rows if row.claim not in held and first[row.claim] is row]
     named = [_names(row) for row in fresh]
-    credits, changes = resolve(work, (name for names in named for name in names.values()))
+    credits, changes = resolve(work, (name for names in named for name in names.values()), coming)
     claims = []
     for row, names in zip(fresh, named, strict=True):
         id = work.new_id()

@@ -1,6 +1,6 @@
 """An import run here and now, by whoever holds the file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from msgspec import Struct, field
@@ -8,7 +8,8 @@ from msgspec import Struct, field
 from commands.bus import Bus
 from commands.imports.rejects import RejectsWriter
 from commands.imports.rows import Refused
-from commands.imports.run import LISTED, Counts, Repeat, Source, ahead, count_new, create_new, products, settle
+from commands.imports.run import LISTED, Counts, Repeat, Source, ahead, count_new, products, settle
+from commands.imports.writer import Writer, Written
 from commands.work import Context
 
 
@@ -18,6 +19,11 @@ class Summary(Struct):
     counts: Counts = field(default_factory=Counts)
     errors: list[Refused] = field(default_factory=list)
     repeats: list[Repeat] = field(default_factory=list)
+
+    def add(self, batch: Written) -> None:
+        self.counts.add(*batch)
+        self.errors += batch.batch.refused[: LISTED - len(self.errors)]
+        self.repeats += batch.batch.repeats[: LISTED - len(self.repeats)]
 
 
 def run(
@@ -36,16 +42,23 @@ def run(
     """
     summary = Summary()
     writer = RejectsWriter(rejects, source.table.header)
-    for batch in ahead(source.batches):
-        settled = settle(batch, bus.store, context)
-        rows = products(settled)
-        if dry_run:
-            created = count_new(rows, bus.store, context)
-        else:
-            created = create_new(rows, lambda command: bus.execute(command, context))
-        summary.counts.add(settled, created)
-        summary.errors += settled.refused[: LISTED - len(summary.errors)]
-        summary.repeats += settled.repeats[: LISTED - len(summary.repeats)]
-        writer.write(settled.refused)
+    for written in (_looked_at if dry_run else _written)(source, bus, context):
+        summary.add(written)
+        writer.write(written.batch.refused)
         progress(summary.counts)
     return summary
+
+
+def _looked_at(source: Source, bus: Bus, context: Context) -> Iterator[Written]:
+    for batch in ahead(source.batches):
+        settled = settle(batch, bus.store, context)
+        yield Written(settled, count_new(products(settled), bus.store, context))
+
+
+def _written(source: Source, bus: Bus, context: Context) -> Iterator[Written]:
+    with Writer(bus, context) as writer:
+        for batch in ahead(source.batches):
+            if (written := writer.write(settle(batch, bus.store, context))) is not None:
+                yield written
+        if (written := writer.finish()) is not None:
+            yield written
