@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from redis import Redis
 
 from commands.blobs import Blobs
-from commands.imports.job import AttemptImport, CompleteImport
+from commands.imports.job import AdvanceImport, AttemptImport, CompleteImport
 from commands.settings import Settings
 from domain.imports.imports import GAVE_UP, MAX_FRUITLESS_ATTEMPTS, Superseded
 from projections.todo import Todo
 from tests.importing import Shop, album_list, eventually, hand_in, numbers, shop, status, working
+from workers.slots import Abandoned, Lease
 
 GONE = "redis://127.0.0.1:1/0"
 
@@ -188,6 +189,37 @@ def test_work_is_on_lease_to_one_at_a_time(at: Shop, worker_settings: Settings) 
         assert one.renew(again.subject, again.token, 20)
         one.release(again.subject, again.token)
         assert [work.subject for work in other.lease(5, 20)] == [lost.subject]
+
+
+def test_a_lease_is_kept_while_the_work_goes_on_and_its_loss_is_noticed(at: Shop, worker_settings: Settings) -> None:
+    hand_in(at, worker_settings, album_list(1))
+    stopping = threading.Event()
+    with Todo(at.database_url) as mine, Todo(at.database_url) as other:
+        [work] = mine.lease(1, 1)
+        with Lease(mine, work.subject, work.token, stopping, lease_seconds=1, renew_seconds=0.2) as lease:
+            time.sleep(1.6)
+            lease.check()
+            assert other.lease(1, 20) == []
+            stopping.set()
+            with pytest.raises(Abandoned):
+                lease.check()
+            stopping.clear()
+            other.release(work.subject, work.token)
+            assert [again.subject for again in other.lease(1, 20)] == [work.subject]
+            time.sleep(0.5)
+            with pytest.raises(Abandoned):
+                lease.check()
+
+
+def test_progress_forgives_earlier_attempts(at: Shop, worker_settings: Settings) -> None:
+    id = hand_in(at, worker_settings, album_list(10))
+    for number in range(1, 3 * MAX_FRUITLESS_ATTEMPTS):
+        at.bus.execute(AttemptImport(id=id, number=number), at.context)
+        step = AdvanceImport(id=id, attempt=number, rows_done=number - 1, size=1, products=[])
+        at.bus.execute(step, at.context)
+    assert status(at, id)["status"] == "running"
+    with pytest.raises(Superseded):
+        at.bus.execute(step, at.context)
 
 
 def test_new_work_is_told_at_once(at: Shop, worker_settings: Settings) -> None:

@@ -80,7 +80,7 @@ class ImportRunner:
         self._bus.execute(AttemptImport(id=state.id, number=number), context)
         state = self._load(state.id)
         if state.is_over:
-            _log.error("given up", error=state.error)
+            _log.error("given up", attempts=state.attempt)
             return
         with tempfile.TemporaryFile() as file:
             try:
@@ -99,7 +99,7 @@ class ImportRunner:
                 rejects_blob = self._rows(state, number, source, context, lease)
             except UnreadableFile as error:
                 self._bus.execute(FailImport(id=state.id, attempt=number, error=str(error)), context)
-                _log.info("refused", error=str(error))
+                _log.info("refused")
                 return
             except NotFound:
                 self._bus.execute(

@@ -53,13 +53,24 @@ class Slots:
 class Lease:
     """Keeps a lease while the block runs, from a thread of its own. `check()` in the block says whether to go on."""
 
-    def __init__(self, todo: Todo, subject: UUID, token: UUID, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        todo: Todo,
+        subject: UUID,
+        token: UUID,
+        stopping: threading.Event,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        renew_seconds: float = RENEW_SECONDS,
+    ) -> None:
         self._todo = todo
         self._subject = subject
         self._token = token
         self._stopping = stopping
         self._over = threading.Event()
-        self._kept_until = time.monotonic() + LEASE_SECONDS
+        self._lease_seconds = lease_seconds
+        self._renew_seconds = renew_seconds
+        self._kept_until = time.monotonic() + lease_seconds
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
@@ -78,11 +89,11 @@ class Lease:
             raise Abandoned
 
     def _keep(self) -> None:
-        while not self._over.wait(RENEW_SECONDS):
+        while not self._over.wait(self._renew_seconds):
             try:
-                if not self._todo.renew(self._subject, self._token, LEASE_SECONDS):
+                if not self._todo.renew(self._subject, self._token, self._lease_seconds):
                     self._kept_until = 0.0
                     return
-                self._kept_until = time.monotonic() + LEASE_SECONDS
+                self._kept_until = time.monotonic() + self._lease_seconds
             except Unavailable:
                 _log.warning("lease not renewed", subject=str(self._subject))
