@@ -1,12 +1,13 @@
 """The composition root of the HTTP side: settings in, an app out, everything opened with it closed with it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar
 
-from api import errors, health, imports, keys, products, reference
+from api import docs, errors, health, imports, keys, products, reference
 from api.addresses import Addresses
 from api.front import Front
 from api.limits import Limits
@@ -22,6 +23,8 @@ from projections.base import Reader
 from projections.inline import inline_projections
 from projections.organizations import Gate
 
+FILE_THREADS = 8
+
 
 def create_app(settings: Settings | None = None) -> Litestar:
     """Return the app; without `settings` they come from the environment. Nothing is opened before it starts."""
@@ -35,13 +38,21 @@ def create_app(settings: Settings | None = None) -> Litestar:
             yield
 
     app = Litestar(
-        route_handlers=[*products.HANDLERS, *reference.HANDLERS, *keys.HANDLERS, *imports.HANDLERS, *health.HANDLERS],
+        route_handlers=[
+            *products.HANDLERS,
+            *reference.HANDLERS,
+            *keys.HANDLERS,
+            *imports.HANDLERS,
+            *health.HANDLERS,
+            *docs.HANDLERS,
+        ],
         lifespan=[lifespan],
         exception_handlers=errors.HANDLERS,
         openapi_config=None,
         logging_config=None,
         request_max_body_size=None,
     )
+    app.state.docs = docs.Docs.of(app)
     app.asgi_handler = Front(app.asgi_handler, metrics())
     return app
 
@@ -50,11 +61,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
 async def opened(settings: Settings) -> AsyncIterator[Services]:
     """Open what the handlers share. Raises Unavailable where the database does not answer."""
     async with AsyncExitStack() as stack:
-        store = Store(settings.database_url, inline_projections(), pool_size=settings.write_pool_size)
-        stack.callback(store.close)
+        store = await stack.enter_async_context(
+            Store.opened_in_loop(settings.database_url, inline_projections(), settings.write_pool_size)
+        )
         blobs = Blobs(settings)
         stack.callback(blobs.close)
-        threads = stack.enter_context(ThreadPoolExecutor(settings.write_pool_size, thread_name_prefix="command"))
+        threads = stack.enter_context(ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="file"))
         reader = await stack.enter_async_context(Reader(settings.database_url, settings.read_pool_size))
         gate = Gate(reader)
         uses = Uses(gate)
@@ -72,4 +84,5 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             limits=limits,
             uses=uses,
             threads=threads,
+            turns=asyncio.Semaphore(settings.write_pool_size),
         )

@@ -13,14 +13,14 @@ from api.conditional import CACHED, is_known
 from api.errors import InvalidPage
 from api.files import FileAnswer, attachment
 from api.idempotency import receipt_for, replay
+from api.openapi import others as declared
 from api.pages import page_body, page_number, page_size
-from api.requests import ApiRequest, parse_query, request_id
-from api.services import Services, services
+from api.requests import ApiRequest, parse_query
+from api.services import services
 from api.uploads import Upload, uploaded
 from commands.imports.formats import ALIASES, KNOWN_NAMES
 from commands.imports.job import RequestImport
 from commands.store import Receipt, Replayed, Saved
-from commands.work import Context
 from domain import ids
 from domain.errors import Invalid, NotFound
 from domain.imports.form import Asked, parse
@@ -32,7 +32,7 @@ PAGE_SIZE = 15
 MAP_FIELDS = frozenset(KNOWN_NAMES) | frozenset(ALIASES)
 
 
-@get(PATH, before_request=admit, scope="read")
+@get(PATH, before_request=admit, scope="read", operation=declared.LIST_IMPORTS)
 async def list_imports(request: ApiRequest) -> Answer:
     query = parse_query(request.scope["query_string"])
     size = page_size(query, PAGE_SIZE)
@@ -52,7 +52,7 @@ async def list_imports(request: ApiRequest) -> Answer:
     return Answer(body, headers=[CACHED])
 
 
-@post(PATH, before_request=admit, scope="write", status_code=202)
+@post(PATH, before_request=admit, scope="write", status_code=202, operation=declared.CREATE_IMPORT)
 async def create_import(request: ApiRequest) -> Answer:
     within, id = services(request), uuid7()
     base_url = within.addresses.base_url(request.scope)
@@ -67,24 +67,20 @@ async def create_import(request: ApiRequest) -> Answer:
             raise Invalid(errors)
         said = {"fields": form.fields, "filename": upload.filename, "sha256": upload.sha256}
         receipt = receipt_for(request, said, headers, status=202)
-        caller = request.auth
-        context = Context(caller.organization, caller.actor, request_id(request.scope))
         try:
-            saved = await within.in_thread(lambda: _hand_in(within, id, upload, asked, context, receipt))
+            saved = await _hand_in(request, id, upload, asked, receipt)
         except Replayed as replayed:
             return replay(replayed.receipt, base_url)
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     return Answer(fill(saved.documents[id], base_url), 202, raw)
 
 
-def _hand_in(
-    within: Services, id: UUID, upload: Upload, asked: Asked, context: Context, receipt: Receipt | None
-) -> Saved:
-    """Keep the file, then the request: what an event names exists. A file whose request fails goes again."""
-    if receipt is not None and (first := within.bus.store.receipt(*receipt[:3])) is not None:
-        raise Replayed(first)
-    blob = f"{context.organization}/imports/{id}/source.csv"
-    within.blobs.put(blob, upload.file, upload.size_bytes, "text/csv")
+async def _hand_in(request: ApiRequest, id: UUID, upload: Upload, asked: Asked, receipt: Receipt | None) -> Saved:
+    """Keep the file, then the request: what an event names exists. A file whose request was answered before goes."""
+    within = services(request)
+    await within.unless_answered(receipt)
+    blob = f"{request.auth.organization}/imports/{id}/source.csv"
+    await within.in_thread(lambda: within.blobs.put(blob, upload.file, upload.size_bytes, "text/csv"))
     command = RequestImport(
         id=id,
         filename=upload.filename,
@@ -96,13 +92,13 @@ def _hand_in(
         dry_run=asked.dry_run,
     )
     try:
-        return within.bus.execute(command, context, receipt=receipt)
+        return await within.execute(request, command, receipt=receipt)
     except Replayed:
-        within.blobs.delete(blob)
+        await within.in_thread(lambda: within.blobs.delete(blob))
         raise
 
 
-@get(f"{PATH}/{{uid:str}}", before_request=admit, scope="read")
+@get(f"{PATH}/{{uid:str}}", before_request=admit, scope="read", operation=declared.GET_IMPORT)
 async def get_import(request: ApiRequest) -> Answer:
     row = await _row(request)
     tag = etag(row.revision)
@@ -112,7 +108,7 @@ async def get_import(request: ApiRequest) -> Answer:
     return Answer(fill(row.document, services(request).addresses.base_url(request.scope)), headers=headers)
 
 
-@get(f"{PATH}/{{uid:str}}/rejects", before_request=admit, scope="read")
+@get(f"{PATH}/{{uid:str}}/rejects", before_request=admit, scope="read", operation=declared.GET_REJECTS)
 async def get_rejects(request: ApiRequest) -> FileAnswer:
     """The refused rows as CSV; 404 where there are none, or not yet."""
     row = await _row(request)

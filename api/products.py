@@ -14,12 +14,14 @@ from api.auth import admit
 from api.conditional import CACHED, accepted, is_known
 from api.errors import InvalidPage
 from api.idempotency import receipt_for, replay
+from api.openapi import products as declared
 from api.pages import page_body
 from api.product_filters import product_query
 from api.requests import ApiRequest, is_strict, json_body, parse_query
 from api.services import services
 from commands.product import CreateProduct, DeleteProduct, ReviseProduct
-from commands.store import Guard, Replayed
+from commands.recorder import Guard
+from commands.store import Replayed
 from domain import ids
 from domain.errors import Invalid, NotFound
 from domain.product.form import CREATE, REVISE
@@ -30,7 +32,7 @@ from projections.product_page import page
 PATH = "/api/v1/products"
 
 
-@get(PATH, before_request=admit, scope="read")
+@get(PATH, before_request=admit, scope="read", operation=declared.LIST)
 async def list_products(request: ApiRequest) -> Answer:
     parsed = parse_query(request.scope["query_string"])
     asked = product_query(parsed)
@@ -56,7 +58,7 @@ async def list_products(request: ApiRequest) -> Answer:
     return Answer(body, headers=headers)
 
 
-@post(PATH, before_request=admit, scope="write")
+@post(PATH, before_request=admit, scope="write", operation=declared.CREATE)
 async def create_product(request: ApiRequest) -> Answer:
     body = await json_body(request)
     values, errors = CREATE.parse(body, is_strict(request))
@@ -79,7 +81,7 @@ async def create_product(request: ApiRequest) -> Answer:
     return Answer(fill(saved.documents[id], base_url), 201, raw)
 
 
-@get(f"{PATH}/{{uid:str}}", before_request=admit, scope="read")
+@get(f"{PATH}/{{uid:str}}", before_request=admit, scope="read", operation=declared.GET)
 async def get_product(request: ApiRequest) -> Answer:
     row = await _row(request, _id(request))
     tag = etag(row.revision)
@@ -88,7 +90,7 @@ async def get_product(request: ApiRequest) -> Answer:
     return _answer(request, row)
 
 
-@patch(f"{PATH}/{{uid:str}}", before_request=admit, scope="write")
+@patch(f"{PATH}/{{uid:str}}", before_request=admit, scope="write", operation=declared.REVISE)
 async def revise_product(request: ApiRequest) -> Answer:
     id = _id(request)
     values, errors = REVISE.parse(await json_body(request), is_strict(request))
@@ -105,7 +107,7 @@ async def revise_product(request: ApiRequest) -> Answer:
     return _answer(request, await _row(request, id))
 
 
-@delete(f"{PATH}/{{uid:str}}", before_request=admit, scope="write", status_code=200)
+@delete(f"{PATH}/{{uid:str}}", before_request=admit, scope="write", status_code=200, operation=declared.DELETE)
 async def delete_product(request: ApiRequest) -> Answer:
     id = _id(request)
     await services(request).execute(request, DeleteProduct(id), guard=_guard(request, id))

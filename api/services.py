@@ -13,8 +13,10 @@ from api.requests import ApiRequest, request_id
 from api.uses import Uses
 from commands.blobs import Blobs
 from commands.bus import Bus
+from commands.recorder import Guard
 from commands.settings import Settings
-from commands.store import Guard, Receipt, Replayed, Saved
+from commands.store import Receipt, Replayed, Saved
+from commands.waiting import in_loop
 from commands.work import Context
 from projections.base import Reader
 from projections.organizations import Gate
@@ -23,7 +25,10 @@ T = TypeVar("T")
 
 
 class Services(Struct, frozen=True, kw_only=True):
-    """`threads` are as many as the write pool has connections: one command runs in one of them."""
+    """`turns` are as many as the write pool has connections: a command waits for its turn, not for a connection.
+
+    `threads` are for files alone, whose client library blocks.
+    """
 
     settings: Settings
     addresses: Addresses
@@ -34,6 +39,7 @@ class Services(Struct, frozen=True, kw_only=True):
     limits: Limits
     uses: Uses
     threads: ThreadPoolExecutor
+    turns: asyncio.Semaphore
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)
@@ -46,11 +52,24 @@ class Services(Struct, frozen=True, kw_only=True):
         context = Context(caller.organization, caller.actor, request_id(request.scope))
 
         def work() -> Saved:
-            if receipt is not None and (first := self.bus.store.receipt(*receipt[:3])) is not None:
-                raise Replayed(first)
+            if receipt is not None:
+                self._unless_answered(receipt)
             return self.bus.execute(command, context, receipt=receipt, guard=guard)
 
-        return await self.in_thread(work)
+        return await self._in_turn(work)
+
+    async def unless_answered(self, receipt: Receipt | None) -> None:
+        """Raise Replayed where the receipt's key has been answered, IdempotencyMismatch where another request was."""
+        if receipt is not None:
+            await self._in_turn(lambda: self._unless_answered(receipt))
+
+    def _unless_answered(self, receipt: Receipt) -> None:
+        if (first := self.bus.store.receipt(*receipt[:3])) is not None:
+            raise Replayed(first)
+
+    async def _in_turn(self, work: Callable[[], T]) -> T:
+        async with self.turns:
+            return await in_loop(work)
 
 
 def services(request: ApiRequest) -> Services:

@@ -1,19 +1,22 @@
 """What is measured, each beside its limit in the same run and in turns, so that the machine's moods cancel out."""
 
+import asyncio
 import multiprocessing
-import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
+import uvloop
 from uuid_utils.compat import uuid7
 
 from bench import load, servers
 from bench.report import Figure, rate, ratio
 from bench.stock import Seller, edit, new_seller, open_bus, stock
 from commands.store import Store
+from commands.waiting import in_loop
 from domain.event import Change, Stamp
 from domain.product import product as products
 from projections.rebuild import rebuild
@@ -22,7 +25,7 @@ LIST = "/api/v1/products/"
 ROUNDS = 5
 SECONDS = 4.0
 CONNECTIONS = 16
-THREADS = 8
+WRITERS = 8
 
 
 def listing(environment: Mapping[str, str], seller: Seller, folder: Path) -> list[Figure]:
@@ -45,30 +48,34 @@ def listing(environment: Mapping[str, str], seller: Seller, folder: Path) -> lis
 
 
 def _append_for(database_url: str, seconds: float, counts: "multiprocessing.Queue[int]") -> None:
-    store = Store(database_url, pool_size=THREADS)
+    counts.put(uvloop.run(_append(database_url, seconds)))
+
+
+async def _append(database_url: str, seconds: float) -> int:
+    """Append events as the API does, in an event loop, with nothing projected; return how many."""
     organization = uuid7()
     deadline = time.monotonic() + seconds
-    made = [0] * THREADS
+    made = 0
 
-    def write(thread: int) -> None:
+    def append(store: Store) -> None:
+        nonlocal made
+        id = uuid7()
         stamp = Stamp(datetime.now(UTC), organization, "bench", "bench")
-        while time.monotonic() < deadline:
-            id = uuid7()
-            event = products.create(id, {"title": "Abbey Road", "type": "physical", "tags": ("rock",)}, stamp)
-            store.save([Change(id, None, [event], None)])
-            made[thread] += 1
+        event = products.create(id, {"title": "Abbey Road", "type": "physical", "tags": ("rock",)}, stamp)
+        store.save([Change(id, None, [event], None)])
+        made += 1
 
-    threads = [threading.Thread(target=write, args=(n,)) for n in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    store.close()
-    counts.put(sum(made))
+    async def write(store: Store) -> None:
+        while time.monotonic() < deadline:
+            await in_loop(partial(append, store))
+
+    async with Store.opened_in_loop(database_url, (), WRITERS) as store:
+        await asyncio.gather(*(write(store) for _ in range(WRITERS)))
+    return made
 
 
 def _bare_appends(database_url: str) -> float:
-    """Return appends per second of as many processes as the API has, each with as many threads."""
+    """Return appends per second of as many processes as the API has, each with as many writers."""
     context = multiprocessing.get_context("spawn")
     counts = context.Queue()
     writers = [
@@ -96,7 +103,7 @@ def creating(environment: Mapping[str, str], seller: Seller) -> list[Figure]:
             )
             for _ in range(ROUNDS)
         ]
-    name = "create over HTTP beside the bare append of its event (same processes and threads)"
+    name = "create over HTTP beside the bare append of its event (as many processes and writers)"
     return [ratio(name, "creates/s", pairs, at_least=0.5)]
 
 

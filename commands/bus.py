@@ -1,9 +1,8 @@
 """The bus: a command's type finds its handler; a concurrent write that won makes it decide again."""
 
 import random
-import threading
-import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -12,13 +11,15 @@ import uuid_utils.compat
 
 from commands import organization, product
 from commands.imports import job
-from commands.store import Guard, Receipt, Saved, Store
+from commands.recorder import Guard
+from commands.store import Receipt, Saved, Store
 from commands.work import Context, Work
 from domain.errors import Busy, Conflict
 
 RETRIES = 3
 BACKOFF_SECONDS = (0.005, 0.025, 0.1, 0.0)
 _LOCKS = 64
+_TURN_SECONDS = 10.0
 
 
 class Command(Protocol):
@@ -36,7 +37,7 @@ HANDLERS: Mapping[Any, Handler] = {**organization.HANDLERS, **product.HANDLERS, 
 
 
 class Bus:
-    """Runs commands. Synchronous and safe to share between threads."""
+    """Runs commands, wherever its store is for: in threads, which share it, or within an event loop."""
 
     def __init__(
         self,
@@ -49,7 +50,11 @@ class Bus:
         self._new_id = new_id
         # Two writers of one aggregate in one process take turns instead of failing each other; other processes are
         # met by the log's own version check.
-        self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
+        self._locks = tuple(store.connections.lock(_TURN_SECONDS) for _ in range(_LOCKS))
+
+    def work(self, context: Context, receipt: Receipt | None = None, guard: Guard | None = None) -> Work:
+        """Return what a handler works with, as of now."""
+        return Work(self.store, context, self._clock(), self._new_id, receipt, guard)
 
     def execute(
         self, command: Any, context: Context, *, receipt: Receipt | None = None, guard: Guard | None = None
@@ -60,17 +65,14 @@ class Bus:
         writes won too often, Unavailable.
         """
         handler = HANDLERS[type(command)]
-        lock = self._locks[hash(command.subject) % _LOCKS] if command.subject else None
-        if lock is not None and not lock.acquire(timeout=10):
-            raise Busy
+        lock = self._locks[hash(command.subject) % _LOCKS] if command.subject else nullcontext()
         try:
-            for attempt in range(RETRIES + 1):
-                work = Work(self.store, context, self._clock(), self._new_id, receipt, guard)
-                try:
-                    return handler(command, work)
-                except Conflict:
-                    time.sleep(random.uniform(0.2, 1) * BACKOFF_SECONDS[attempt])  # noqa: S311 - jitter
-            raise Busy
-        finally:
-            if lock is not None:
-                lock.release()
+            with lock:
+                for attempt in range(RETRIES + 1):
+                    try:
+                        return handler(command, self.work(context, receipt, guard))
+                    except Conflict:
+                        self.store.connections.pause(random.uniform(0.2, 1) * BACKOFF_SECONDS[attempt])  # noqa: S311 - jitter
+        except TimeoutError as error:
+            raise Busy from error
+        raise Busy

@@ -1,37 +1,46 @@
-"""The event log, on the eventsourcing library. One transaction holds the events and all that must agree with them."""
+"""The event log: one transaction holds the events and all that must agree with them."""
 
 import contextlib
 import random
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 from uuid import UUID
 
-import msgspec
 import psycopg
-from eventsourcing.persistence import DatabaseError as LogError
-from eventsourcing.persistence import InterfaceError as LogInterfaceError
-from eventsourcing.persistence import Mapper, Notification, StoredEvent, Transcoder
-from eventsourcing.persistence import OperationalError as LogUnreachable
-from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
-from psycopg import Cursor, errors
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import tuple_row
+from psycopg import errors
+from psycopg_pool import PoolTimeout
 
+from commands.connections import LoopConnections
+from commands.recorder import (
+    CONNECT_TIMEOUT_SECONDS,
+    OPEN_TIMEOUT_SECONDS,
+    OPTIONS,
+    Connections,
+    EventMapper,
+    Guard,
+    Rows,
+    StoredEvent,
+    ThreadConnections,
+)
 from domain.errors import Conflict, IdempotencyMismatch, Taken, Unavailable
 from domain.event import Change, DomainEvent, Projected, Step
-from domain.vocabulary import EVENTS
 
 S = TypeVar("S")
-Guard = Callable[[Cursor[Any]], None]
 
-LOG_TABLE = "events"
-CONNECT_TIMEOUT_SECONDS = 2.0
-OPEN_TIMEOUT_SECONDS = 5.0
-LOCK_TIMEOUT_SECONDS = 10
-STATEMENT_TIMEOUT_SECONDS = 60
-"""PostgreSQL gives up on a statement after this; an import's batch takes a fraction of a second."""
 AMBIGUOUS_COMMIT_ATTEMPTS = 3
+
+
+_CONTENTION = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
+_NEWEST = 2**62
+
+_SELECT_STREAM = b"""SELECT originator_id, originator_version, topic, state FROM events
+    WHERE originator_id = %b AND originator_version <= %b::bigint ORDER BY originator_version"""
+_SELECT_FIRSTS = b"""SELECT originator_id, originator_version, topic, state FROM events
+    WHERE originator_id = ANY(%b) AND originator_version = 1"""
+_SELECT_EVENT = b"SELECT notification_id, state FROM events WHERE originator_id = %b AND originator_version = %b"
+_SELECT_HOLDERS = b"SELECT value, holder FROM claim WHERE organization = %b AND kind = %s AND value = ANY(%b)"
+_SELECT_RECEIPT = b"SELECT request, status, headers, body FROM receipt WHERE organization = %b AND key = %s"
+_DELETE_RECEIPTS = b"DELETE FROM receipt WHERE created < now() - make_interval(secs => %s) RETURNING 1"
 
 
 class Claim(NamedTuple):
@@ -72,64 +81,19 @@ class Saved(NamedTuple):
     documents: Mapping[UUID, str]
 
 
+class Prepared(NamedTuple):
+    """A save made ready: its events, the steps of its transaction and the documents of its answer."""
+
+    stored: Sequence[StoredEvent]
+    steps: Sequence[Step]
+    documents: Mapping[UUID, str]
+    receipt: Receipt | None
+
+
 class InlineProjection(Protocol):
     """Says what its tables become by some changes; the store runs that in the append transaction."""
 
     def project(self, changes: Sequence[Change]) -> Projected: ...
-
-
-class EventMapper(Mapper[UUID]):
-    """Events to JSON and back; the topic is the one pinned on the event class."""
-
-    def __init__(self) -> None:
-        self._encode = msgspec.json.Encoder().encode
-        self._decoders = {topic: msgspec.json.Decoder(event).decode for topic, event in EVENTS.items()}
-        super().__init__(transcoder=_NoTranscoder())
-
-    def to_stored_event(self, domain_event: Any) -> StoredEvent:
-        return StoredEvent(
-            originator_id=domain_event.originator_id,
-            originator_version=domain_event.originator_version,
-            topic=domain_event.TOPIC,
-            state=self._encode(domain_event),
-        )
-
-    def to_domain_event(self, stored_event: StoredEvent) -> Any:
-        return self._decoders[stored_event.topic](stored_event.state)
-
-
-class _NoTranscoder(Transcoder):
-    """The mapper base class asks for one; encoding is msgspec's."""
-
-    def encode(self, obj: Any) -> bytes:
-        return msgspec.json.encode(obj)
-
-    def decode(self, data: bytes) -> Any:
-        return msgspec.json.decode(data)
-
-
-class LogRecorder(PostgresApplicationRecorder):
-    """The library's recorder, with a write of events and all that goes with them as one statement."""
-
-    def run(self, steps: Sequence[Step], guard: Guard | None) -> Sequence[int]:
-        """Call the steps in their order in one transaction; return the positions when the last one appends.
-
-        One SELECT is its own transaction: the commit follows the log's lock without a round trip in between. The
-        functions of a SELECT's list are called from left to right.
-        """
-        statement = ("SELECT " + ", ".join(step.call for step in steps)).encode()
-        values = [value for step in steps for value in step.values]
-        with self.datastore.get_connection() as connection:
-            if guard is None:
-                return self._positions(connection.cursor(row_factory=tuple_row), statement, values)
-            with connection.transaction():
-                guard(connection.cursor())
-                return self._positions(connection.cursor(row_factory=tuple_row), statement, values) if steps else ()
-
-    @staticmethod
-    def _positions(cursor: Cursor[tuple[Any, ...]], statement: bytes, values: Sequence[Any]) -> Sequence[int]:
-        row = cursor.execute(statement, values, prepare=True).fetchone()
-        return row[-1] or () if row else ()
 
 
 def _claim_step(claims: Sequence[Claim]) -> Step:
@@ -145,51 +109,68 @@ def _append_step(stored: Sequence[StoredEvent]) -> Step:
 
 
 class Store:
-    """Loads and saves aggregates. Synchronous, shared between threads; `pool_size` is how many save at once."""
+    """Loads and saves aggregates.
 
-    def __init__(self, database_url: str, projections: Sequence[InlineProjection] = (), pool_size: int = 8) -> None:
+    `pool_size` is how many save at once. Made by its constructor it is for threads, which share it; a store that
+    `opened_in_loop` gives is for commands that run within commands.waiting.in_loop.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        projections: Sequence[InlineProjection] = (),
+        pool_size: int = 8,
+        connections: Connections | None = None,
+    ) -> None:
         self._projections = tuple(projections)
         self._mapper = EventMapper()
-        with _reachable():
-            self._datastore = _datastore(database_url, pool_size)
-            self._datastore.pool.open(wait=True, timeout=OPEN_TIMEOUT_SECONDS)
-            self._recorder = LogRecorder(self._datastore, events_table_name=LOG_TABLE)
+        self._threads: ThreadConnections | None = None
+        if connections is None:
+            with _reachable():
+                connections = self._threads = ThreadConnections(database_url, pool_size)
+        self.connections: Connections = connections
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened_in_loop(
+        cls, database_url: str, projections: Sequence[InlineProjection], pool_size: int
+    ) -> AsyncIterator[Self]:
+        """Give a store for the running loop. Raises Unavailable."""
+        connections = LoopConnections(database_url, pool_size, OPTIONS, CONNECT_TIMEOUT_SECONDS)
+        try:
+            with _reachable():
+                await connections.open(OPEN_TIMEOUT_SECONDS)
+            yield cls(database_url, projections, pool_size, connections)
+        finally:
+            await connections.close()
 
     def close(self) -> None:
-        self._datastore.close()
+        if self._threads is not None:
+            self._threads.close()
 
     def load(self, id: UUID, fold: Callable[[Iterable[DomainEvent]], S], version: int | None = None) -> S:
         """Fold a stream, up to `version` when given. An unknown id folds no events."""
-        with _reachable():
-            stored = self._recorder.select_events(id, lte=version)
-        return fold(self._mapper.to_domain_event(event) for event in stored)
+        rows = self._rows(_SELECT_STREAM, [id, version if version is not None else _NEWEST])
+        return fold(self._mapper.to_domain_event(StoredEvent(**row)) for row in rows)
 
     def firsts(self, ids: Sequence[UUID]) -> dict[UUID, DomainEvent]:
         """Return the first event of each stream of `ids` that exists."""
-        statement = (
-            "SELECT originator_id, originator_version, topic, state FROM events"
-            " WHERE originator_id = ANY(%b) AND originator_version = 1"
-        )
-        rows = self._rows(statement, [list(ids)])
+        rows = self._rows(_SELECT_FIRSTS, [list(ids)])
         return {row["originator_id"]: self._mapper.to_domain_event(StoredEvent(**row)) for row in rows}
 
     def holders(self, organization: UUID, kind: str, values: Sequence[str]) -> dict[str, UUID]:
         """Return who holds which of `values`; values without a holder are left out."""
-        statement = "SELECT value, holder FROM claim WHERE organization = %b AND kind = %s AND value = ANY(%b)"
-        rows = self._rows(statement, [organization, kind, list(values)])
+        rows = self._rows(_SELECT_HOLDERS, [organization, kind, list(values)])
         return {row["value"]: row["holder"] for row in rows}
 
     def receipt(self, organization: UUID, key: str, request: bytes) -> Receipt | None:
         """Return the answer bound to the key. Raises IdempotencyMismatch where it was another request's."""
-        rows = self._rows(
-            "SELECT request, status, headers, body FROM receipt WHERE organization = %b AND key = %s",
-            [organization, key],
-        )
+        rows = self._rows(_SELECT_RECEIPT, [organization, key])
         if not rows:
             return None
-        if bytes(rows[0]["request"]) != request:
+        [row] = rows
+        if bytes(row["request"]) != request:
             raise IdempotencyMismatch
-        row = rows[0]
         return Receipt(organization, key, request, row["status"], row["headers"], None, row["body"])
 
     def bind(self, receipt: Receipt) -> None:
@@ -198,13 +179,13 @@ class Store:
 
     def forget_receipts(self, older_than_seconds: int) -> int:
         """Delete the receipts past their time; return how many there were."""
-        statement = "DELETE FROM receipt WHERE created < now() - make_interval(secs => %s) RETURNING 1"
-        return len(self._rows(statement, [older_than_seconds]))
+        return len(self._rows(_DELETE_RECEIPTS, [older_than_seconds]))
 
     def notifications(self, start: int, limit: int) -> Sequence[tuple[int, DomainEvent]]:
-        """Return (position, event) from position `start` on, in the order of the log."""
+        """Return (position, event) from position `start` on, in the order of the log. For threads alone."""
+        assert self._threads is not None, "a loop follows the log through its projections"
         with _reachable():
-            found: Sequence[Notification] = self._recorder.select_notifications(start, limit)
+            found = self._threads.notifications(start, limit)
         return [(n.id, self._mapper.to_domain_event(n)) for n in found]
 
     def save(
@@ -222,6 +203,16 @@ class Store:
         Raises Conflict (a stream moved on: load again), Taken (a claim has another holder), Replayed or
         IdempotencyMismatch (the receipt's key is bound), Unavailable.
         """
+        return self.write(self.prepare(changes, claims, release, receipt), guard)
+
+    def prepare(
+        self,
+        changes: Sequence[Change],
+        claims: Sequence[Claim] = (),
+        release: Sequence[UUID] = (),
+        receipt: Receipt | None = None,
+    ) -> Prepared:
+        """Return a save that only the database has still to do. It holds while nothing else writes to its streams."""
         stored = [self._mapper.to_stored_event(event) for change in changes for event in change.events]
         projected = [projection.project(changes) for projection in self._projections]
         documents = dict(item for made in projected for item in made.documents.items())
@@ -235,6 +226,11 @@ class Store:
             steps.append(Step("bind_receipt(%b, %s, %b, %b::smallint, %s, %s)", (*receipt[:5], body)))
         if stored:
             steps.append(_append_step(stored))
+        return Prepared(stored, steps, documents, receipt)
+
+    def write(self, prepared: Prepared, guard: Guard | None = None) -> Saved:
+        """Do what save does. Raises what it raises."""
+        stored, steps, documents, receipt = prepared
         if not steps and guard is None:
             return Saved((), documents)
         return Saved(self._run(stored, steps, guard, receipt), documents)
@@ -242,92 +238,62 @@ class Store:
     def _run(
         self, stored: Sequence[StoredEvent], steps: Sequence[Step], guard: Guard | None, receipt: Receipt | None
     ) -> Sequence[int]:
+        """Call the steps in their order in one transaction; return the positions when the last one appends.
+
+        One SELECT is its own transaction: the commit follows the log's lock without a round trip in between. The
+        functions of a SELECT's list are called from left to right.
+        """
+        calls = [f"{step.call} AS step_{number}" for number, step in enumerate(steps)]
+        statement = ("SELECT " + ", ".join(calls)).encode() if steps else None
+        values = [value for step in steps for value in step.values]
         for attempt in range(1, AMBIGUOUS_COMMIT_ATTEMPTS + 1):
             try:
-                return self._recorder.run(steps, guard)[: len(stored)]
-            except (LogUnreachable, LogInterfaceError) as error:
-                if _is_contention(error):
+                if guard is not None:
+                    rows = self.connections.guarded(guard, statement, values)
+                else:
+                    rows = self.connections.rows(statement, values) if statement else []
+                return rows[0][f"step_{len(steps) - 1}"] if stored else ()
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                if isinstance(error, _CONTENTION):
                     raise Conflict from error
                 # The connection may have died after the commit and before its answer. Only the log knows.
                 if stored and (positions := self._recorded(stored)):
                     return positions
-                if attempt == AMBIGUOUS_COMMIT_ATTEMPTS or not _connected(error):
+                if attempt == AMBIGUOUS_COMMIT_ATTEMPTS or isinstance(error, PoolTimeout):
                     raise Unavailable from error
-                time.sleep(random.uniform(0.05, 0.2) * attempt)  # noqa: S311 - jitter
-            except LogError as error:
+                self.connections.pause(random.uniform(0.05, 0.2) * attempt)  # noqa: S311 - jitter
+            except psycopg.errors.UniqueViolation as error:
                 if stored and attempt > 1 and (positions := self._recorded(stored)):
                     return positions
-                self._explain(error, receipt)
-                raise
+                raise self._explained(error, receipt) from error
         raise Unavailable
 
     def _recorded(self, stored: Sequence[StoredEvent]) -> list[int]:
         """Return the positions of these very events; empty where they are not in the log."""
-        rows = self._rows(
-            "SELECT notification_id, state FROM events WHERE originator_id = %b AND originator_version = %b",
-            [stored[0].originator_id, stored[0].originator_version],
-        )
+        rows = self._rows(_SELECT_EVENT, [stored[0].originator_id, stored[0].originator_version])
         if not rows or bytes(rows[0]["state"]) != stored[0].state:
             return []
         first: int = rows[0]["notification_id"]
         return list(range(first, first + len(stored)))
 
-    def _explain(self, error: LogError, receipt: Receipt | None) -> None:
-        """Raise what a refused constraint means; return where it means nothing to a caller."""
-        cause = error.__cause__
-        if not isinstance(cause, errors.UniqueViolation):
-            return
-        match cause.diag.constraint_name:
+    def _explained(self, error: psycopg.errors.UniqueViolation, receipt: Receipt | None) -> Exception:
+        """Return what a refused constraint means. Raises IdempotencyMismatch."""
+        match error.diag.constraint_name:
             case "receipt_pkey" if receipt is not None:
                 if (first := self.receipt(receipt.organization, receipt.key, receipt.request)) is not None:
-                    raise Replayed(first) from error
+                    return Replayed(first)
             case "claim_pkey":
-                raise Taken(cause.diag.message_detail) from error
-        raise Conflict from error
+                return Taken(error.diag.message_detail)
+        return Conflict()
 
-    def _rows(self, statement: str, parameters: Sequence[Any]) -> list[dict[str, Any]]:
-        with _reachable(), self._datastore.get_connection() as connection:
-            return connection.execute(statement.encode(), parameters, prepare=True).fetchall()
-
-
-def _datastore(database_url: str, pool_size: int) -> PostgresDatastore:
-    parameters: dict[str, Any] = {k: v for k, v in conninfo_to_dict(database_url).items() if v is not None}
-    timeouts = (
-        f"-c lock_timeout={LOCK_TIMEOUT_SECONDS}s -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s"
-        # The server gives up on the write of a client that died, and with it the locks.
-        " -c client_connection_check_interval=500ms"
-    )
-    datastore = PostgresDatastore(
-        dbname=parameters.pop("dbname", ""),
-        host=parameters.pop("host", ""),
-        port=parameters.pop("port", ""),
-        user=parameters.pop("user", ""),
-        password=parameters.pop("password", ""),
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        pool_size=pool_size,
-    )
-    # The rest of the URL (sslmode, target_session_attrs, …) has no argument there.
-    options = f"{parameters.pop('options', '')} {timeouts}".strip()
-    kwargs = datastore.pool.kwargs
-    assert isinstance(kwargs, dict)
-    kwargs.update(parameters, options=options, application_name="deadwax write")
-    for key in [key for key, value in kwargs.items() if value == ""]:
-        del kwargs[key]
-    return datastore
-
-
-def _is_contention(error: Exception) -> bool:
-    return isinstance(error.__cause__, (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure))
-
-
-def _connected(error: Exception) -> bool:
-    """Say whether a connection was had at all: without one there is nothing to look up or to try again."""
-    return isinstance(error.__cause__, psycopg.Error) and "pool" not in type(error.__cause__).__module__
+    def _rows(self, statement: bytes, values: Sequence[Any]) -> Rows:
+        with _reachable():
+            return self.connections.rows(statement, values)
 
 
 @contextlib.contextmanager
 def _reachable() -> Iterator[None]:
     try:
         yield
-    except (LogUnreachable, LogInterfaceError, psycopg.OperationalError) as error:
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise Unavailable from error

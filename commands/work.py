@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from commands.store import Claim, Guard, Receipt, Saved, Store
+from commands.recorder import Guard
+from commands.store import Claim, Receipt, Saved, Store
 from domain.event import Change, Stamp
 
 

@@ -15,6 +15,7 @@ import uuid_utils.compat
 
 from commands.bus import Bus
 from commands.product import CreateProduct, DeleteProduct, ImportProducts, ImportRow, ReviseProduct
+from commands.recorder import ThreadConnections
 from commands.store import Claim, Receipt, Replayed, Store
 from commands.work import Context
 from domain.errors import Busy, Conflict, IdempotencyMismatch, NotFound, StaleWrite, Taken, Unavailable
@@ -142,23 +143,26 @@ def test_a_write_whose_connection_dies_before_the_commit_is_made_again(database_
     assert [count(database_url, table) for table in ("events", "product_list")] == [1, 1]
 
 
-def test_a_commit_whose_answer_is_lost_is_found_and_not_made_twice(
-    database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recorder = store._recorder
-    run = recorder.run
+class LosesAnAnswer(ThreadConnections):
+    """Real connections, one of which dies after its commit and before its answer."""
 
-    def run_and_lose_the_answer(steps: Sequence[Step], guard: Any) -> Sequence[int]:
-        monkeypatch.undo()
-        run(steps, guard)
-        with recorder.datastore.get_connection() as connection:
-            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-        raise AssertionError("the connection should be dead")
+    lost = False
 
-    monkeypatch.setattr(recorder, "run", run_and_lose_the_answer)
-    change = new_product()
-    saved = store.save([change])
-    assert saved.positions == [store.notifications(1, 10)[0][0]]
+    def rows(self, statement: bytes, values: Sequence[Any]) -> list[dict[str, Any]]:
+        found = super().rows(statement, values)
+        if b"append_event" in statement and not self.lost:
+            self.lost = True
+            super().rows(b"SELECT pg_terminate_backend(pg_backend_pid())", ())
+        return found
+
+
+def test_a_commit_whose_answer_is_lost_is_found_and_not_made_twice(database_url: str) -> None:
+    connections = LosesAnAnswer(database_url, 2)
+    store = Store(database_url, [CatalogueProjection()], connections=connections)
+    saved = store.save([new_product()])
+    connections.close()
+    assert connections.lost
+    assert len(saved.positions) == 1
     assert [count(database_url, table) for table in ("events", "product_list")] == [1, 1]
 
 

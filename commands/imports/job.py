@@ -96,9 +96,7 @@ def attempt(command: AttemptImport, work: Work) -> Saved:
 def recognise(command: RecogniseImport, work: Work) -> Saved:
     """Raises NotFound, Superseded."""
     state = _load(command, work)
-    events = imports.recognise(
-        state, command.attempt, command.format, command.encoding, command.rows_total, work.stamp
-    )
+    events = imports.recognise(state, command.attempt, command.format, command.encoding, command.rows_total, work.stamp)
     return work.save([_change(state.id, state, events)])
 
 

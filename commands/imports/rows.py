@@ -155,9 +155,7 @@ def _values(layout: Layout, type: str) -> Callable[[Sequence[str]], tuple[dict[s
     return values_of
 
 
-def _product(
-    values: dict[str, Any], artist: str | None, label: str | None, claim: str, parse: Parse
-) -> ImportRow:
+def _product(values: dict[str, Any], artist: str | None, label: str | None, claim: str, parse: Parse) -> ImportRow:
     given = dict(values)
     if values["title"] is None:
         del given["title"]
@@ -180,6 +178,7 @@ def _item(layout: Layout) -> Callable[[Sequence[str]], ItemFacts | None]:
     columns = layout.item
     # In a collection the conditions are notes of its owner; in a seller's file they are what is promised to buyers.
     is_strict = layout.name != "discogs-collection"
+
     def item(cells: Sequence[str]) -> ItemFacts | None:
         facts: dict[str, Any] = {}
         for field, at in columns.items():
