@@ -8,6 +8,7 @@ from litestar import get
 from api.answers import Answer, json_answer
 from api.errors import RETRY_AFTER_SECONDS
 from api.metrics import metrics
+from api.openapi import others as declared
 from api.requests import ApiRequest
 from api.services import Services, services
 from domain.errors import Unavailable
@@ -16,12 +17,12 @@ READY_TIMEOUT_SECONDS = 3.0
 _NO_STORE = (b"cache-control", b"no-store")
 
 
-@get("/healthz")
+@get("/healthz", operation=declared.HEALTH)
 async def healthz() -> Answer:
     return json_answer({"status": "ok"}, headers=[_NO_STORE])
 
 
-@get("/readyz")
+@get("/readyz", operation=declared.READY)
 async def readyz(request: ApiRequest) -> Answer:
     """Redis is not asked for: without it requests are still answered."""
     problem = await _database_problem(services(request))
@@ -31,7 +32,7 @@ async def readyz(request: ApiRequest) -> Answer:
     return json_answer({"status": "not ready", "checks": {"database": problem}}, 503, headers)
 
 
-@get("/metrics")
+@get("/metrics", operation=declared.METRICS)
 async def show_metrics() -> Answer:
     body = await asyncio.to_thread(metrics().exposition)
     return Answer(body, headers=[_NO_STORE], media_type=b"text/plain; version=0.0.4; charset=utf-8")

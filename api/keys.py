@@ -11,6 +11,7 @@ from api.answers import Answer, encode, json_answer
 from api.auth import admit
 from api.errors import InvalidPage
 from api.idempotency import receipt_for, replay
+from api.openapi import others as declared
 from api.pages import page_body, page_number, page_size
 from api.requests import ApiRequest, is_strict, json_body, parse_query
 from api.services import services
@@ -26,7 +27,7 @@ PAGE_SIZE = 15
 _NO_STORE = (b"cache-control", b"no-store")
 
 
-@get(PATH, before_request=admit, scope="admin")
+@get(PATH, before_request=admit, scope="admin", operation=declared.LIST_KEYS)
 async def list_keys(request: ApiRequest) -> Answer:
     query = parse_query(request.scope["query_string"])
     asked, size = page_number(query), page_size(query, PAGE_SIZE)
@@ -48,7 +49,7 @@ async def list_keys(request: ApiRequest) -> Answer:
     return Answer(body, headers=[_NO_STORE])
 
 
-@post(PATH, before_request=admit, scope="admin")
+@post(PATH, before_request=admit, scope="admin", operation=declared.CREATE_KEY)
 async def create_key(request: ApiRequest) -> Answer:
     body = await json_body(request)
     values, errors = CREATE_KEY.parse(body, is_strict(request))
@@ -59,7 +60,7 @@ async def create_key(request: ApiRequest) -> Answer:
     return await _show(request, command, secret.text, body, status=201)
 
 
-@post(f"{PATH}/{{uid:str}}/rotate", before_request=admit, scope="admin")
+@post(f"{PATH}/{{uid:str}}/rotate", before_request=admit, scope="admin", operation=declared.ROTATE_KEY)
 async def rotate_key(request: ApiRequest) -> Answer:
     """The body says nothing: whatever it holds is not read."""
     secret = new_secret()
@@ -67,7 +68,7 @@ async def rotate_key(request: ApiRequest) -> Answer:
     return await _show(request, command, secret.text, {}, status=200)
 
 
-@delete(f"{PATH}/{{uid:str}}", before_request=admit, scope="admin", status_code=200)
+@delete(f"{PATH}/{{uid:str}}", before_request=admit, scope="admin", status_code=200, operation=declared.REVOKE_KEY)
 async def revoke_key(request: ApiRequest) -> Answer:
     await services(request).execute(request, RevokeKey(_id(request)))
     return Answer(status=204)

@@ -11,8 +11,8 @@ from domain.text import clean
 from projections.product_page import DEFAULT_ORDER, ORDERS, ProductQuery
 
 PAGE_SIZE = 15
-SEARCH = Text(max_length=200)
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+SEARCH = Text(max_length=200, trimmed=False)
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _CHOICES: Mapping[str, Mapping[str, str]] = {"type": PRODUCT_TYPES, "status": INVENTORY_STATUSES}
 _FLAGS = ("has_inventory", "has_available_inventory", "uploadable_to_redbubble")
 
@@ -31,7 +31,7 @@ def product_query(query: Query) -> ProductQuery:
     flags: dict[str, bool | None] = {}
     for name in _FLAGS:
         given = query.last(name)
-        flags[name] = _BOOLEANS.get(given.lower()) if given is not None else None
+        flags[name] = BOOLEANS.get(given.lower()) if given is not None else None
         if given is not None and flags[name] is None:
             errors[name] = ["Must be a valid boolean."]
     chosen = {name: query.listed(name) for name in _CHOICES}

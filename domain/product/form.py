@@ -1,8 +1,9 @@
 """What a client may say of a product: the forms of create and revise. Names of values are those of the events."""
 
 from domain.choices import LICENSE_TYPES, PRODUCT_TYPES
-from domain.fields import Boolean, Choice, Field, JsonObject, ListOf, Money, Text, Year
+from domain.fields import Boolean, Choice, Field, ListOf, Text
 from domain.form import Form
+from domain.special_fields import JsonObject, Money, Year
 
 TITLE_LENGTH = NAME_LENGTH = 255
 DESCRIPTION_LENGTH = 100_000
