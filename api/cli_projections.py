@@ -42,7 +42,4 @@ def rebuild(
         facts = {"name": name, "products": rebuilt.products, "events": rebuilt.events, "seconds": round(seconds, 3)}
         typer.echo(msgspec.json.encode(facts | {"position": rebuilt.position}).decode())
         return
-    rate = rebuilt.events / seconds if seconds else 0
-    typer.echo(
-        f"{name}: {rebuilt.products:,} products from {rebuilt.events:,} events in {seconds:.1f} s ({rate:,.0f} events/s)"
-    )
+    typer.echo(f"{name}: {rebuilt.products:,} products from {rebuilt.events:,} events in {seconds:.1f} s")
