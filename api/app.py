@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from litestar import Litestar
+from litestar.routes import HTTPRoute
 
 from api import docs, errors, health, imports, keys, products, reference
 from api.addresses import Addresses
@@ -53,8 +54,17 @@ def create_app(settings: Settings | None = None) -> Litestar:
         request_max_body_size=None,
     )
     app.state.docs = docs.Docs.of(app)
-    app.asgi_handler = Front(app.asgi_handler, metrics())
+    app.asgi_handler = Front(app.asgi_handler, metrics(), _methods(app))
     return app
+
+
+def _methods(app: Litestar) -> dict[str, set[str]]:
+    """Return the methods of each path, by its template."""
+    found: dict[str, set[str]] = {}
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            found.setdefault(route.path_format, set()).update(route.methods)
+    return found
 
 
 @asynccontextmanager

@@ -6,6 +6,8 @@ One layer for request ids, HEAD, the log line and the metrics: each layer of its
 import os
 import re
 import time
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import structlog
@@ -23,10 +25,11 @@ _log = structlog.get_logger("api.requests")
 
 
 class Front:
-    """Wraps the ASGI app that routes."""
+    """Wraps the ASGI app that routes. `allowed` are the methods of each route, by its template."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, allowed: Mapping[str, AbstractSet[str]]) -> None:
         self._app = app
+        self._allow = {route: _allow(methods) for route, methods in allowed.items()}
         self._metrics = metrics
         # Bound once: finding its processors is as much work as writing the line.
         self._log = _log.bind()
@@ -54,7 +57,9 @@ class Front:
                 status = message["status"]
                 headers = [*message["headers"], (b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
                 if status == 405 or method == "OPTIONS":
-                    headers = [(name, _with_head(name, value)) for name, value in headers]
+                    # The framework's own value knows no HEAD, and for OPTIONS only the first handler of a path.
+                    known = self._allow.get(scope.get("path_template", ""))
+                    headers = [(n, known or _allow(v.decode().split(", ")) if n == b"allow" else v) for n, v in headers]
                 message["headers"] = headers
             elif message["type"] == "http.response.body":
                 size += len(message["body"])
@@ -105,9 +110,7 @@ def _request_id(scope: HTTPScope) -> bytes:
     return os.urandom(16).hex().encode()
 
 
-def _with_head(name: bytes, value: bytes) -> bytes:
-    """Return an Allow header's value with HEAD beside GET, as the front serves it."""
-    if name.lower() != b"allow":
-        return value
-    methods = {method.strip() for method in value.split(b",")} | {b"OPTIONS"}
-    return b", ".join(sorted(methods | {b"HEAD"} if b"GET" in methods else methods))
+def _allow(methods: Iterable[str]) -> bytes:
+    """Return an Allow header's value; the front serves HEAD where there is GET."""
+    served = {*methods, "OPTIONS"}
+    return ", ".join(sorted(served | {"HEAD"} if "GET" in served else served)).encode()
