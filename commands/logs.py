@@ -11,8 +11,8 @@ from structlog.typing import EventDict, Processor
 
 _FRAMES = 12
 _REASON_CHARACTERS = 300
-# Each connection and each poll of theirs is a line otherwise.
-_CHATTY = ("urllib3", "dramatiq.worker.ConsumerThread", "psycopg.pool")
+# Each connection and each poll of theirs is a line otherwise; httpx's hold whole addresses.
+_CHATTY = ("httpx", "httpcore", "urllib3", "dramatiq.worker.ConsumerThread", "psycopg.pool")
 
 
 def configure(log_format: Literal["console", "json"], log_level: str) -> None:
