@@ -30,9 +30,7 @@ _log = structlog.get_logger("imports")
 class ImportRunner:
     """Runs imports in the broker's threads. With `stopping` set what runs ends after its batch, and is still owed."""
 
-    def __init__(
-        self, database_url: str, bus: Bus, blobs: Blobs, slots: Slots, stopping: threading.Event
-    ) -> None:
+    def __init__(self, database_url: str, bus: Bus, blobs: Blobs, slots: Slots, stopping: threading.Event) -> None:
         self._database_url = database_url
         self._bus = bus
         self._blobs = blobs
