@@ -57,9 +57,8 @@ def vector(organization: UUID, texts: Iterable[str | None], identifiers: Iterabl
         if not text:
             continue
         for chunk in fold(text).split():
-            # Nearly every chunk is one word between common marks: the way that is taken a million times.
-            word = chunk.strip(_MARKS)
-            if word.isalnum():
+            # Nearly every chunk is one word, or one between common marks: the way that is taken a million times.
+            if (word := chunk).isalnum() or (word := chunk.strip(_MARKS)).isalnum():
                 found.append(f"{mark}{word[:MAX_WORD_CHARACTERS]}:{position}")
                 position += 1
                 continue

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -101,9 +102,14 @@ def money(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:.2f}"
 
 
-@lru_cache(maxsize=10_000)
 def _credit(prefix: str, credit: Credit | None) -> CreditDocument | None:
-    return None if credit is None else CreditDocument(ids.uid(prefix, credit.id), credit.name)
+    # By number: a UUID's hash and comparison, and with them a Credit's, are Python code and cost more than the rest.
+    return None if credit is None else _credit_document(prefix, credit.id.int, credit.name)
+
+
+@lru_cache(maxsize=10_000)
+def _credit_document(prefix: str, number: int, name: str) -> CreditDocument:
+    return CreditDocument(ids.uid(prefix, UUID(int=number)), name)
 
 
 def _identifier(product: Product) -> tuple[str | None, str | None]:
