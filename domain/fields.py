@@ -166,7 +166,10 @@ class ListOf(Field, frozen=True, kw_only=True):
         if errors:
             raise FieldError(items=errors)
         if self.unique:
-            texts = list({text.casefold(): text for text in reversed(texts)}.values())[::-1]
+            seen: dict[str, str] = {}
+            for text in texts:
+                seen.setdefault(text.casefold(), text)
+            texts = [*seen.values()]
         if len(texts) > self.max_items:
             raise FieldError(f"Ensure this field has no more than {self.max_items} elements.")
         if not self.empty and not texts:

@@ -151,6 +151,7 @@ def test_a_list_says_which_items_are_wrong() -> None:
 
 def test_tags_that_differ_in_case_are_one_and_the_order_is_kept() -> None:
     assert TAGS.parse(["b", "A", "B", "a", "c"]) == ("b", "A", "c")
+    assert TAGS.parse(["b", "A", "c", "B"]) == ("b", "A", "c")
     assert refusal(TAGS, list("abcd")) == ["Ensure this field has no more than 3 elements."]
 
 
