@@ -102,8 +102,7 @@ class Throttled(HttpError):
     status = 429
 
     def __init__(self, wait_seconds: int) -> None:
-        unit = "second" if wait_seconds == 1 else "seconds"
-        message = f"Request was throttled. Expected available in {wait_seconds} {unit}."
+        message = f"Request was throttled. Expected available in {wait_seconds} seconds."
         super().__init__(message, {"Retry-After": str(wait_seconds)})
 
 
