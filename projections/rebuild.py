@@ -29,7 +29,7 @@ _SQL = queries("rebuild")
 _LOCK = 0x64656165
 _STREAM_ROWS = 2000
 _LINES = 64
-"""Lines of a write to COPY: each write costs about as much as a line."""
+"""Lines that go to COPY in one write."""
 _SHARES_PER_PROCESS = 8
 """Enough that processes that start late or run slower end with the others."""
 _CATCH_UP_UNTIL = 100
@@ -98,7 +98,7 @@ def _escaped(text: str | None) -> str:
 
 
 def _line(product: Product) -> str:
-    """Return the product's row in COPY's text format. Written by hand: adapting 18 values costs twice the folding."""
+    """Return the product's row in COPY's text format. Written by hand instead of by eighteen adapters."""
     id, organization, revision, type, title, artist, created, updated, price, tags, search, document = product_row(
         product
     )
@@ -232,7 +232,7 @@ def _index(connection: Connection[Any], database_url: str) -> None:
     definitions = [row[0] for row in connection.execute(_SQL["index_definitions"])]
     search = [definition for definition in definitions if " USING gin " in definition]
     others = [definition for definition in definitions if definition not in search]
-    # The words take as long as all the others. Those are sorted before workers would have started.
+    # Side by side: the words, with a worker, take somewhat longer than all the others one after the other.
     with ThreadPoolExecutor() as pool:
         for built in (pool.submit(_create, database_url, search, 1), pool.submit(_create, database_url, others, 0)):
             built.result()
