@@ -14,6 +14,10 @@ MAX_POSITION = 16_000
 FIELD_GAP = 8
 MAX_JOINED_PARTS = 4
 
+# Letters that Unicode does not take apart: what their readers type where a keyboard lacks them.
+_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
 _MARKS = ".,;:!?()[]'\"-"
 _RUNS = re.compile(r"[^\W_]+")
 _QUOTED = re.compile(r'"([^"]*)"?|([^"\s]+)')
@@ -24,7 +28,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in plain if not unicodedata.combining(c))
+    return "".join(c for c in plain if not unicodedata.combining(c)).translate(_LETTERS)
 
 
 @lru_cache(maxsize=4096)
