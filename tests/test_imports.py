@@ -95,6 +95,15 @@ def test_a_dry_run_says_what_would_be(at: Shop) -> None:
     assert tally(at, COLLECTION, dry_run=True) == (0, 2, 1, 1)
 
 
+def test_a_batch_leans_on_the_one_that_is_being_saved(at: Shop) -> None:
+    at.bring(album_list(3000))
+    [[first, last, count]] = at.rows(
+        "SELECT min(notification_id), max(notification_id), count(*) FROM events WHERE %s IS NOT NULL"
+    )
+    # A save that was refused leaves a gap in the positions.
+    assert last - first + 1 == count
+
+
 def test_two_imports_of_one_file_at_once_make_each_product_once(at: Shop) -> None:
     data, created = album_list(4000), []
     threads = [threading.Thread(target=lambda: created.append(tally(at, data)[0])) for _ in range(2)]

@@ -3,9 +3,10 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import anyio.to_thread
+import anyio
 import httpx
 import pytest
+from minio import Minio
 from msgspec.structs import replace
 from redis import Redis
 
@@ -37,6 +38,14 @@ async def importer(import_settings: Settings, key: Key) -> AsyncIterator[httpx.A
 
 def file(data: bytes = FILE, name: str = "list.csv") -> dict[str, Any]:
     return {"file": (name, data, "text/csv")}
+
+
+def stored_files(settings: Settings) -> list[str]:
+    """Return the names of all files in the bucket."""
+    endpoint = settings.s3_endpoint_url.removeprefix("http://")
+    access, secret = settings.s3_access_key, settings.s3_secret_key
+    bucket = Minio(endpoint, access_key=access, secret_key=secret, secure=False, region=settings.s3_region)
+    return [found.object_name or "" for found in bucket.list_objects(settings.s3_bucket, recursive=True)]
 
 
 async def finished(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
@@ -201,6 +210,22 @@ async def test_a_repeated_request_is_one_import(importer: httpx.AsyncClient) -> 
     other = await importer.post(IMPORTS, files=file(FILE + b"x,y,1\n"), headers=headers)
     assert other.status_code == 422
     assert (await importer.get(IMPORTS)).json()["count"] == 1
+
+
+async def test_twins_at_once_are_one_import_and_leave_one_file(
+    importer: httpx.AsyncClient, import_settings: Settings
+) -> None:
+    answers = []
+
+    async def send() -> None:
+        answers.append(await importer.post(IMPORTS, files=file(), headers={"Idempotency-Key": "twins"}))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(8):
+            group.start_soon(send)
+    assert {(answer.status_code, answer.json()["uid"]) for answer in answers} == {(202, answers[0].json()["uid"])}
+    assert (await importer.get(IMPORTS)).json()["count"] == 1
+    assert len(stored_files(import_settings)) == 1
 
 
 async def test_a_read_only_key_imports_nothing(import_settings: Settings, database_url: str, key: Key) -> None:
