@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from threading import Lock
 from types import MappingProxyType
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
+from commands.store import Store
 from commands.work import Work
 from domain.credit import credit
 from domain.event import Change
@@ -14,8 +16,8 @@ _KNOWN_LIMIT = 100_000
 Name = tuple[str, str]
 """(noun, name), e.g. ("artist", "The Beatles")."""
 
-# A credit never changes once it is in the log, so what was read of it stays true.
-_known: dict[UUID, Credit] = {}
+# A credit never changes once it is in its log, so what was read of it stays true for as long as the log is open.
+_known: WeakKeyDictionary[Store, dict[UUID, Credit]] = WeakKeyDictionary()
 _lock = Lock()
 
 
@@ -29,18 +31,19 @@ def resolve(
     makes which will be over before this one.
     """
     ids = {name: credit.credit_id(work.context.organization, *name) for name in dict.fromkeys(names)}
-    unknown = [id for id in ids.values() if id not in _known and id not in coming]
+    known = _known.setdefault(work.store, {})
+    unknown = [id for id in ids.values() if id not in known and id not in coming]
     if unknown:
         found = {id: Credit(id, getattr(event, "name")) for id, event in work.store.firsts(unknown).items()}  # noqa: B009
         with _lock:
-            if len(_known) > _KNOWN_LIMIT:
-                _known.clear()
-            _known.update(found)
+            if len(known) > _KNOWN_LIMIT:
+                known.clear()
+            known.update(found)
     made: dict[UUID, Credit] = {}
     changes: list[Change] = []
     resolved: dict[Name, Credit] = {}
     for name, id in ids.items():
-        existing = _known.get(id) or made.get(id) or coming.get(id)
+        existing = known.get(id) or made.get(id) or coming.get(id)
         if existing is None:
             event = credit.create(*name, work.stamp)
             existing = made[id] = Credit(id, event.name)
