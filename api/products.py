@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from api.answers import Answer, Header
 from api.auth import admit
 from api.conditional import CACHED, accepted, is_known
-from api.errors import InvalidPage
+from api.errors import BadRequest, InvalidPage, UnsupportedMediaType
 from api.idempotency import receipt_for, replay
 from api.openapi import products as declared
 from api.pages import page_body
@@ -93,10 +93,12 @@ async def get_product(request: ApiRequest) -> Answer:
 @patch(f"{PATH}/{{uid:str}}", before_request=admit, scope="write", operation=declared.REVISE)
 async def revise_product(request: ApiRequest) -> Answer:
     id = _id(request)
-    values, errors = REVISE.parse(await json_body(request), is_strict(request))
-    if errors:
+    try:
+        values = await _revision(request)
+    except (BadRequest, UnsupportedMediaType, Invalid):
+        # A product that is not there is 404, whatever is said of it.
         await _row(request, id)
-        raise Invalid(errors)
+        raise
     command = ReviseProduct(
         id=id,
         artist_name=values.pop("artist_name", UNSET),
@@ -119,6 +121,13 @@ def _id(request: ApiRequest) -> UUID:
     if id is None:
         raise NotFound
     return id
+
+
+async def _revision(request: ApiRequest) -> dict[str, Any]:
+    values, errors = REVISE.parse(await json_body(request), is_strict(request))
+    if errors:
+        raise Invalid(errors)
+    return values
 
 
 async def _row(request: ApiRequest, id: UUID) -> Row:
