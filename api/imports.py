@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from api.answers import Answer
 from api.auth import admit
-from api.conditional import CACHED, is_known
+from api.conditional import CACHED, is_known, tagged
 from api.errors import InvalidPage
 from api.files import FileAnswer, attachment
 from api.idempotency import receipt_for, replay
@@ -49,7 +49,7 @@ async def list_imports(request: ApiRequest) -> Answer:
         size=size,
         results=fill(found.results, base_url),
     )
-    return Answer(body, headers=[CACHED])
+    return tagged(request.scope, body)
 
 
 @post(PATH, before_request=admit, scope="write", status_code=202, operation=declared.CREATE_IMPORT)
@@ -59,6 +59,7 @@ async def create_import(request: ApiRequest) -> Answer:
     headers = {"Location": f"{PATH}/{ids.uid(ids.IMPORT, id)}/"}
     async with uploaded(request) as form:
         asked, errors = parse(form.fields, MAP_FIELDS)
+        errors |= form.errors
         try:
             upload = form.required_file("file")
         except Invalid as invalid:

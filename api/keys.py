@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from api.answers import Answer, encode, json_answer
 from api.auth import admit
+from api.conditional import tagged
 from api.errors import InvalidPage
 from api.idempotency import receipt_for, replay
 from api.openapi import others as declared
@@ -46,7 +47,7 @@ async def list_keys(request: ApiRequest) -> Answer:
         size=size,
         results=b",".join(encode(_without_secret(key_document(row))) for row in shown),
     )
-    return Answer(body, headers=[_NO_STORE])
+    return tagged(request.scope, body)
 
 
 @post(PATH, before_request=admit, scope="admin", operation=declared.CREATE_KEY)

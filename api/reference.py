@@ -6,6 +6,7 @@ from litestar import get
 
 from api.answers import Answer, encode
 from api.auth import admit
+from api.conditional import tagged
 from api.openapi import others as declared
 from api.requests import ApiRequest
 from domain.choices import CHOICES
@@ -18,13 +19,13 @@ _CHOICES = encode(
 
 
 @get("/api/v1/platforms", before_request=admit, scope="read", operation=declared.LIST_PLATFORMS)
-async def list_platforms(request: ApiRequest) -> Answer:  # noqa: ARG001 - asked for by its guard
-    return Answer(_PLATFORMS)
+async def list_platforms(request: ApiRequest) -> Answer:
+    return tagged(request.scope, _PLATFORMS)
 
 
 @get("/api/v1/choices", before_request=admit, scope="read", operation=declared.LIST_CHOICES)
-async def list_choices(request: ApiRequest) -> Answer:  # noqa: ARG001 - the same
-    return Answer(_CHOICES)
+async def list_choices(request: ApiRequest) -> Answer:
+    return tagged(request.scope, _CHOICES)
 
 
 HANDLERS: list[Any] = [list_platforms, list_choices]

@@ -41,10 +41,11 @@ class Upload(Struct):
 
 
 class Form(Struct):
-    """`fields` in the order sent, the last of a name counts; `files` by name."""
+    """`fields` in the order sent, the last of a name counts; `files` by name; `errors` of fields that are no text."""
 
     fields: dict[str, str]
     files: dict[str, Upload]
+    errors: dict[str, list[str]]
 
     def required_file(self, name: str) -> Upload:
         """Raises Invalid where it is missing, empty, or sent as text."""
@@ -74,7 +75,8 @@ async def uploaded(request: ApiRequest) -> AsyncIterator[Form]:
         except TimeoutError:
             raise BodyTimeout(headers={"Connection": "close"}) from None
         except MultipartError as error:
-            raise BadRequest(f"Multipart form parse error - {error}") from None
+            # Its first argument is a sentence; what caused it may follow.
+            raise BadRequest(f"Multipart form parse error - {error.args[0]}") from None
         yield form
     finally:
         reading.close()
@@ -115,7 +117,7 @@ class _Reading:
 
     def __init__(self, boundary: str) -> None:
         self._parser = PushMultipartParser(boundary, max_segment_count=MAX_FIELDS)
-        self._form = Form({}, {})
+        self._form = Form({}, {}, {})
         self._opened: list[BinaryIO] = []
         self._name = ""
         self._text: bytearray | None = None
@@ -174,7 +176,7 @@ class _Reading:
             try:
                 self._form.fields[self._name] = self._text.decode()
             except UnicodeDecodeError:
-                raise Invalid({self._name: ["Not valid UTF-8."]}) from None
+                self._form.errors[self._name] = ["Not valid UTF-8."]
         self._upload = self._text = None
 
 

@@ -163,6 +163,19 @@ async def test_a_malformed_form_is_refused_plainly(
     assert response.status_code == status, response.text
 
 
+async def test_all_that_is_wrong_with_a_form_is_said_at_once_and_no_inner_error_shows(
+    importer: httpx.AsyncClient,
+) -> None:
+    def form(head: bytes, value: bytes) -> bytes:
+        return b"--B\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n" + value + b"\r\n--B--\r\n"
+
+    sent = {"Content-Type": "multipart/form-data; boundary=B"}
+    response = await importer.post(IMPORTS, content=form(b'name="type"', b"\xff"), headers=sent)
+    assert response.json() == {"file": ["No file was submitted."], "type": ["Not valid UTF-8."]}
+    response = await importer.post(IMPORTS, content=form(b'name="file"; filename="\xff"', b"x"), headers=sent)
+    assert response.json() == {"detail": "Multipart form parse error - Segment header failed to decode"}
+
+
 async def test_a_file_over_the_limit_is_refused_early(import_settings: Settings, key: Key) -> None:
     async with serving(replace(import_settings, upload_limit_bytes=50_000), key.text) as client:
         assert (await client.post(IMPORTS, files=file(b"x" * 50_001))).status_code == 413

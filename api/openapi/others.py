@@ -18,6 +18,7 @@ from api.openapi.operation import (
 _KEYS, _IMPORTS, _REFERENCE, _OPERATIONS = "API keys", "Imports", "Reference", "Operations"
 _KEY_UID = replace(UID, example=API_KEY["uid"])
 _IMPORT_UID = replace(UID, example=IMPORT["uid"])
+_NOT_MODIFIED = Answered(description="What If-None-Match names is still what there is.", headers=("ETag",))
 _PLATFORM = {
     "uid": "plat_ebay",
     "name": "eBay",
@@ -34,9 +35,15 @@ LIST_KEYS = Operation(
     summary="List API keys",
     tag=_KEYS,
     description="The live ones. What opens doors is kept nowhere, so it is not among it.",
-    parameters=(PAGE, PAGE_SIZE),
+    parameters=(PAGE, PAGE_SIZE, IF_NONE_MATCH),
     answers={
-        200: Answered(description="A page of keys.", schema="ApiKeyPage", example=page_of(API_KEY, "/api/v1/api-keys/"))
+        200: Answered(
+            description="A page of keys.",
+            schema="ApiKeyPage",
+            example=page_of(API_KEY, "/api/v1/api-keys/"),
+            headers=("ETag",),
+        ),
+        304: _NOT_MODIFIED,
     },
     problems=(404,),
 )
@@ -85,13 +92,15 @@ LIST_IMPORTS = Operation(
     id="listImports",
     summary="List imports",
     tag=_IMPORTS,
-    parameters=(PAGE, PAGE_SIZE),
+    parameters=(PAGE, PAGE_SIZE, IF_NONE_MATCH),
     answers={
         200: Answered(
             description="A page of imports, newest first.",
             schema="ImportPage",
             example=page_of(IMPORT, "/api/v1/imports/"),
-        )
+            headers=("ETag",),
+        ),
+        304: _NOT_MODIFIED,
     },
     problems=(404,),
 )
@@ -125,7 +134,7 @@ GET_IMPORT = Operation(
     parameters=(_IMPORT_UID, IF_NONE_MATCH),
     answers={
         200: Answered(description="The import.", schema="Import", example=IMPORT, headers=("ETag",)),
-        304: Answered(description="What If-None-Match names is still what there is.", headers=("ETag",)),
+        304: _NOT_MODIFIED,
     },
     problems=(404,),
 )
@@ -143,13 +152,21 @@ LIST_PLATFORMS = Operation(
     id="listPlatforms",
     summary="List platforms",
     tag=_REFERENCE,
-    answers={200: Answered(description="All platforms.", schema="PlatformList", example=[_PLATFORM])},
+    parameters=(IF_NONE_MATCH,),
+    answers={
+        200: Answered(description="All platforms.", schema="PlatformList", example=[_PLATFORM], headers=("ETag",)),
+        304: _NOT_MODIFIED,
+    },
 )
 LIST_CHOICES = Operation(
     id="listChoices",
     summary="List the choices of fields",
     tag=_REFERENCE,
-    answers={200: Answered(description="Every choice with its label, by field.", schema="Choices")},
+    parameters=(IF_NONE_MATCH,),
+    answers={
+        200: Answered(description="Every choice with its label, by field.", schema="Choices", headers=("ETag",)),
+        304: _NOT_MODIFIED,
+    },
 )
 
 HEALTH = Operation(
