@@ -18,10 +18,12 @@ from commands.settings import Settings
 from commands.store import Receipt, Replayed, Saved
 from commands.waiting import in_loop
 from commands.work import Context
+from domain.errors import Busy
 from projections.base import Reader
 from projections.organizations import Gate
 
 T = TypeVar("T")
+TURN_SECONDS = 5.0
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -68,8 +70,16 @@ class Services(Struct, frozen=True, kw_only=True):
             raise Replayed(first)
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
-        async with self.turns:
+        """Raises Busy where the turn does not come: a client waits seconds, not for all that wait before it."""
+        try:
+            async with asyncio.timeout(TURN_SECONDS if self.turns.locked() else None):
+                await self.turns.acquire()
+        except TimeoutError as error:
+            raise Busy("Too many writes at once. Try again.") from error
+        try:
             return await in_loop(work)
+        finally:
+            self.turns.release()
 
 
 def services(request: ApiRequest) -> Services:

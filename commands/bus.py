@@ -19,7 +19,7 @@ from domain.errors import Busy, Conflict
 RETRIES = 3
 BACKOFF_SECONDS = (0.005, 0.025, 0.1, 0.0)
 _LOCKS = 64
-_TURN_SECONDS = 10.0
+_TURN_SECONDS = 5.0
 
 
 class Command(Protocol):

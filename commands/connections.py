@@ -6,13 +6,25 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
+import psycopg
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from commands.waiting import in_loop, wait_for
 
 Rows = list[dict[str, Any]]
+
+RECONNECT_SECONDS = 1.0
+"""So long the pool itself tries; later each command that wants a connection does. Its own pauses double to minutes."""
+_GOING_DOWN = "57P"
+
+
+def has_died(error: psycopg.OperationalError) -> bool:
+    """Say whether the connection went with its statement, and not the statement alone."""
+    if isinstance(error, (PoolTimeout, PoolClosed)):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(_GOING_DOWN)
 
 
 class LoopLock(AbstractContextManager[None]):
@@ -23,10 +35,12 @@ class LoopLock(AbstractContextManager[None]):
         self._lock = asyncio.Lock()
 
     def __enter__(self) -> None:
-        if self._lock.locked():
-            wait_for(asyncio.wait_for(self._lock.acquire(), self._timeout_seconds))
-        else:
-            wait_for(self._lock.acquire())
+        wait_for(self._acquire())
+
+    async def _acquire(self) -> None:
+        # Also where it is not held at the moment: those that wait already come first.
+        async with asyncio.timeout(self._timeout_seconds):
+            await self._lock.acquire()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -58,6 +72,7 @@ class LoopConnections:
             max_size=size,
             open=False,
             timeout=timeout_seconds,
+            reconnect_timeout=RECONNECT_SECONDS,
             kwargs={
                 "autocommit": True,
                 "row_factory": dict_row,
@@ -77,22 +92,35 @@ class LoopConnections:
         return wait_for(self._rows(statement, values))
 
     async def _rows(self, statement: bytes, values: Sequence[Any]) -> Rows:
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(statement, values, prepare=True)
-            return await cursor.fetchall()
+        try:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(statement, values, prepare=True)
+                return await cursor.fetchall()
+        except psycopg.OperationalError as error:
+            await self._replace_dead(error)
+            raise
 
     def guarded(self, guard: Any, statement: bytes | None, values: Sequence[Any]) -> Rows:
         """Run the guard and then the statement in one transaction."""
         return wait_for(self._guarded(guard, statement, values))
 
     async def _guarded(self, guard: Any, statement: bytes | None, values: Sequence[Any]) -> Rows:
-        async with self._pool.connection() as connection, connection.transaction():
-            async with connection.cursor() as cursor:
-                await in_loop(lambda: guard(LoopCursor(cursor)))
-            if statement is None:
-                return []
-            done = await connection.execute(statement, values, prepare=True)
-            return await done.fetchall()
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                async with connection.cursor() as cursor:
+                    await in_loop(lambda: guard(LoopCursor(cursor)))
+                if statement is None:
+                    return []
+                done = await connection.execute(statement, values, prepare=True)
+                return await done.fetchall()
+        except psycopg.OperationalError as error:
+            await self._replace_dead(error)
+            raise
+
+    async def _replace_dead(self, error: psycopg.OperationalError) -> None:
+        # The server restarted: the other connections are as dead as this one, and each would fail a command.
+        if has_died(error):
+            await self._pool.check()
 
     def pause(self, seconds: float) -> None:
         wait_for(asyncio.sleep(seconds))

@@ -10,11 +10,13 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
+import psycopg
 from eventsourcing.persistence import Mapper, Notification, PersistenceError, StoredEvent, Transcoder
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict
 
+from commands.connections import RECONNECT_SECONDS, has_died
 from domain.vocabulary import EVENTS
 
 __all__ = ["Connections", "EventMapper", "Guard", "Notification", "Rows", "StoredEvent", "ThreadConnections"]
@@ -25,7 +27,7 @@ Rows = list[dict[str, Any]]
 LOG_TABLE = "events"
 CONNECT_TIMEOUT_SECONDS = 2.0
 OPEN_TIMEOUT_SECONDS = 5.0
-LOCK_TIMEOUT_SECONDS = 10
+LOCK_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 60
 """PostgreSQL gives up on a statement after this; an import's batch takes a fraction of a second."""
 OPTIONS = (
@@ -33,6 +35,8 @@ OPTIONS = (
     # The server gives up on the write of a client that died, and with it the locks.
     " -c client_connection_check_interval=500ms"
 )
+ANSWER_TIMEOUT_SECONDS = 8
+"""Where a client waits for the answer: a write stands in several queues, each of which has the lock's timeout."""
 
 
 class EventMapper(Mapper[UUID]):
@@ -94,11 +98,12 @@ class ThreadConnections:
         self._datastore.close()
 
     def rows(self, statement: bytes, values: Sequence[Any]) -> Rows:
-        with _plain_errors(), self._datastore.get_connection() as connection:
+        with self._replacing_dead(), _plain_errors(), self._datastore.get_connection() as connection:
             return connection.execute(statement, values, prepare=True).fetchall()
 
     def guarded(self, guard: Guard, statement: bytes | None, values: Sequence[Any]) -> Rows:
-        with _plain_errors(), self._datastore.get_connection() as connection, connection.transaction():
+        pool, plain = self._datastore, _plain_errors()
+        with self._replacing_dead(), plain, pool.get_connection() as connection, connection.transaction():
             guard(connection.cursor())
             return [] if statement is None else connection.execute(statement, values, prepare=True).fetchall()
 
@@ -106,6 +111,15 @@ class ThreadConnections:
         with _plain_errors():
             found: Sequence[Notification] = self.recorder.select_notifications(start, limit)
         return found
+
+    @contextlib.contextmanager
+    def _replacing_dead(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.OperationalError as error:
+            if has_died(error):
+                self._datastore.pool.check()
+            raise
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -151,6 +165,7 @@ def _datastore(database_url: str, pool_size: int) -> PostgresDatastore:
     )
     # The rest of the URL (sslmode, target_session_attrs, …) has no argument there.
     options = f"{parameters.pop('options', '')} {OPTIONS}".strip()
+    datastore.pool.reconnect_timeout = RECONNECT_SECONDS
     kwargs = datastore.pool.kwargs
     assert isinstance(kwargs, dict)
     kwargs.update(parameters, options=options, application_name="deadwax write")

@@ -10,8 +10,9 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
-from commands.connections import LoopConnections
+from commands.connections import LoopConnections, has_died
 from commands.recorder import (
+    ANSWER_TIMEOUT_SECONDS,
     CONNECT_TIMEOUT_SECONDS,
     OPEN_TIMEOUT_SECONDS,
     OPTIONS,
@@ -22,7 +23,7 @@ from commands.recorder import (
     StoredEvent,
     ThreadConnections,
 )
-from domain.errors import Conflict, IdempotencyMismatch, Taken, Unavailable
+from domain.errors import Busy, Conflict, IdempotencyMismatch, Taken, Unavailable
 from domain.event import Change, DomainEvent, Projected, Step
 
 S = TypeVar("S")
@@ -30,7 +31,7 @@ S = TypeVar("S")
 AMBIGUOUS_COMMIT_ATTEMPTS = 3
 
 
-_CONTENTION = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
+_CONTENTION = (errors.DeadlockDetected, errors.SerializationFailure)
 _NEWEST = 2**62
 
 _SELECT_STREAM = b"""SELECT originator_id, originator_version, topic, state FROM events
@@ -136,7 +137,8 @@ class Store:
         cls, database_url: str, projections: Sequence[InlineProjection], pool_size: int
     ) -> AsyncIterator[Self]:
         """Give a store for the running loop. Raises Unavailable."""
-        connections = LoopConnections(database_url, pool_size, OPTIONS, CONNECT_TIMEOUT_SECONDS)
+        options = f"{OPTIONS} -c statement_timeout={ANSWER_TIMEOUT_SECONDS}s"
+        connections = LoopConnections(database_url, pool_size, options, CONNECT_TIMEOUT_SECONDS)
         try:
             with _reachable():
                 await connections.open(OPEN_TIMEOUT_SECONDS)
@@ -201,7 +203,7 @@ class Store:
 
         `release` names holders whose claims end. `guard` runs first in the transaction and raises to refuse it.
         Raises Conflict (a stream moved on: load again), Taken (a claim has another holder), Replayed or
-        IdempotencyMismatch (the receipt's key is bound), Unavailable.
+        IdempotencyMismatch (the receipt's key is bound), Busy (a lock did not come free), Unavailable.
         """
         return self.write(self.prepare(changes, claims, release, receipt), guard)
 
@@ -253,6 +255,9 @@ class Store:
                 else:
                     rows = self.connections.rows(statement, values) if statement else []
                 return rows[0][f"step_{len(steps) - 1}"] if stored else ()
+            except (errors.LockNotAvailable, errors.QueryCanceled) as error:
+                # It has waited long enough: to decide again would only make it wait as long once more.
+                raise Busy from error
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 if isinstance(error, _CONTENTION):
                     raise Conflict from error
@@ -288,6 +293,12 @@ class Store:
 
     def _rows(self, statement: bytes, values: Sequence[Any]) -> Rows:
         with _reachable():
+            try:
+                return self.connections.rows(statement, values)
+            except psycopg.OperationalError as error:
+                if not has_died(error):
+                    raise
+            # The connections that died with it are replaced by now. What comes through here can be done twice.
             return self.connections.rows(statement, values)
 
 

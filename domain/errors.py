@@ -7,7 +7,7 @@ DeadwaxError
 ├── StaleWrite             the client's If-Match names an older state
 ├── IdempotencyMismatch    the key was bound to another request
 ├── Conflict               a concurrent write won; load and decide again
-├── Busy                   conflicts outlasted the retries; worth trying again later
+├── Busy                   conflicts outlasted the retries, or a lock the patience; worth trying again later
 └── Unavailable            an engine cannot be reached; nothing is known to be written
 """
 

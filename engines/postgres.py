@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from engines.footpath import readable, service_user, walkable
 from engines.program import EngineError, Program
-from engines.sockets import socket_folder
+from engines.sockets import accepts, socket_folder
 
 _NAME = "deadwax"  # of the role and of the database
 _SOCKET = ".s.PGSQL.5432"
@@ -70,7 +70,7 @@ class Postgres:
             user=user,
             stop_signal=signal.SIGINT,
             farewell=False,
-            ready=lambda: _is_ready(pid_file),
+            ready=lambda: _is_ready(str(sockets / _SOCKET), pid_file),
         )
         return program, {"DATABASE_URL": f"postgresql://{_NAME}@/{_NAME}?host={quote(str(sockets), safe='')}"}
 
@@ -117,8 +117,13 @@ def _run(command: tuple[str, ...], folder: Path, user: tuple[int, int] | None, t
         raise EngineError(f"PostgreSQL could not be set up in {folder.parent}: {lines[-1]}")
 
 
-def _is_ready(pid_file: Path) -> bool:
-    """Read the eighth line of postmaster.pid, where the server says how far it is (as pg_ctl does)."""
+def _is_ready(socket: str, pid_file: Path) -> bool:
+    """Read the eighth line of postmaster.pid, where the server says how far it is (as pg_ctl does).
+
+    The file of a server that was killed says "ready" too: one that listens has written its own before.
+    """
+    if not accepts(socket):
+        return False
     try:
         lines = pid_file.read_text().splitlines()
     except OSError:

@@ -18,6 +18,9 @@ from projections.flights import Flights
 
 ACQUIRE_TIMEOUT_SECONDS = 2.0
 STATEMENT_TIMEOUT_SECONDS = 30
+LOCK_TIMEOUT_SECONDS = 5
+RECONNECT_SECONDS = 1.0
+"""So long the pool itself tries; later each read that wants a connection does. Its own pauses double to minutes."""
 _NAMED = re.compile(r"^-- (\w+): .*\n", re.MULTILINE)
 
 
@@ -48,12 +51,14 @@ class Reader:
             max_size=size,
             open=False,
             timeout=ACQUIRE_TIMEOUT_SECONDS,
+            reconnect_timeout=RECONNECT_SECONDS,
             kwargs={
                 "autocommit": True,
                 "row_factory": tuple_row,
                 "prepare_threshold": 1,
                 "application_name": "deadwax read",
-                "options": f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c jit=off",
+                "options": f"-c jit=off -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s"
+                f" -c lock_timeout={LOCK_TIMEOUT_SECONDS}s",
             },
         )
 

@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
+from domain.errors import Unavailable
+
 Answer = Callable[[], Awaitable[Any]]
 
 
@@ -44,14 +46,24 @@ class Flights:
                 await _settle(future, answer)
         finally:
             del self._flights[question]
+            if flight.waiting is not None:
+                _refuse(flight.waiting, Unavailable())
 
 
 async def _settle(future: "asyncio.Future[Any]", answer: Answer) -> None:
     try:
         found = await answer()
     except Exception as error:  # noqa: BLE001 - raised where it is awaited
-        future.set_exception(error)
-        # Without a waiter left it is nobody's, and no reason for a warning.
-        future.exception()
+        _refuse(future, error)
+    except BaseException:
+        # The query was cancelled, not who waits for it.
+        _refuse(future, Unavailable())
+        raise
     else:
         future.set_result(found)
+
+
+def _refuse(future: "asyncio.Future[Any]", error: Exception) -> None:
+    future.set_exception(error)
+    # Without a waiter left it is nobody's, and no reason for a warning.
+    future.exception()
