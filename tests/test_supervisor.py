@@ -183,7 +183,11 @@ def test_an_engine_given_by_url_is_used_and_its_twin_does_not_start(
     assert set(published(house.data) or {}) == {"S3_ENDPOINT_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
 
 
-def test_a_shell_command_without_a_supervisor_has_engines_for_as_long_as_it_runs(tmp_path: Path) -> None:
+def test_a_shell_command_without_a_supervisor_has_engines_for_as_long_as_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in os.environ.keys() - bare_environment().keys():
+        monkeypatch.delenv(name)
     # Longer than a unix socket's path may be: the sockets move to a short private folder.
     data = tmp_path / ("long" * 25) / "data"
     with reached(Settings.load({"DEADWAX_DATA": str(data)})) as settings:
