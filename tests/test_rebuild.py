@@ -34,7 +34,7 @@ def shape(database_url: str) -> set[str]:
 
 
 def fill(bus: Bus, count: int) -> None:
-    values = [VALUES | {"title": f"Album {n}", "tags": ("rock", f"t{n}")} for n in range(count)]
+    values = [VALUES | {"title": f"Album {n}\t\\N \x01\n{n}", "tags": ("rock", f"t\\{n}")} for n in range(count)]
     imported = [ImportRow(values=v, claim=f"x:{n}", artist_name=f"Artist {n % 7}") for n, v in enumerate(values)]
     ids = list(bus.execute(ImportProducts(imported), CONTEXT).documents)
     for id in ids[::5]:
