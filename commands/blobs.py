@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import urllib3
@@ -21,13 +21,25 @@ _MISSING = frozenset({"NoSuchKey", "NoSuchObject", "NoSuchVersion"})
 _OURS = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 
 
+class _Pool(urllib3.PoolManager):
+    """Some servers call the XML of their errors text/xml, and the client reads none but application/xml."""
+
+    def urlopen(  # type: ignore[override] # named arguments alone are passed on
+        self, method: str, url: str, redirect: bool = True, **options: Any
+    ) -> urllib3.BaseHTTPResponse:
+        response = super().urlopen(method, url, redirect, **options)
+        if response.status >= 400 and response.headers.get("content-type", "").startswith("text/xml"):
+            response.headers["content-type"] = "application/xml"
+        return response
+
+
 class Blobs:
     """Safe to share between threads. Every method raises Unavailable where the server does not answer or refuses."""
 
     def __init__(self, settings: Settings) -> None:
         endpoint = urlsplit(settings.s3_endpoint_url)
         self._bucket = settings.s3_bucket
-        self._pool = urllib3.PoolManager(
+        self._pool = _Pool(
             num_pools=4,
             maxsize=_CONNECTIONS,
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=READ_TIMEOUT_SECONDS),

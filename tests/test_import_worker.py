@@ -119,6 +119,22 @@ def test_a_worker_told_to_end_hands_back_what_it_runs(at: Shop, worker_settings:
     assert at.product_count() == 12_000
 
 
+def test_connections_that_are_cut_delay_and_lose_nothing(at: Shop, worker_settings: Settings) -> None:
+    id = hand_in(at, worker_settings, album_list(6000))
+    cut = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name LIKE 'deadwax %%' AND pid <> pg_backend_pid() AND %s IS NOT NULL"
+    )
+    with working(worker_settings) as worker:
+        for rows in (500, 2000, 4000):
+            eventually(lambda rows=rows: status(at, id)["rows_done"] >= rows)  # type: ignore[misc]
+            assert at.rows(cut)[0][0] > 0
+        eventually(lambda: status(at, id)["status"] == "done")
+        assert worker.poll() is None
+    assert numbers(status(at, id)) == [6000, 6000, 6000, 0, 0, 0]
+    assert at.product_count() == 6000
+
+
 def test_a_broker_that_forgets_everything_delays_and_loses_nothing(at: Shop, worker_settings: Settings) -> None:
     ids = [hand_in(at, worker_settings, album_list(300)) for _ in range(5)]
     ended = threading.Event()
