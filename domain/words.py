@@ -11,6 +11,7 @@ from domain.ids import uid
 MAX_WORD_CHARACTERS = 64
 MAX_VECTOR_BYTES = 400_000
 MAX_POSITION = 16_000
+EXPANSION = 1_000
 FIELD_GAP = 8
 MAX_JOINED_PARTS = 4
 
@@ -27,7 +28,8 @@ def fold(text: str) -> str:
     """Return text without case and accents (NFKD, combining marks dropped)."""
     if text.isascii():
         return text.lower()
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    # Some signs stand for a whole sentence: a long text of them would hold everybody up for seconds.
+    plain = unicodedata.normalize("NFKD", text.casefold())[: 2 * len(text) + EXPANSION]
     return "".join(c for c in plain if not unicodedata.combining(c)).translate(_LETTERS)
 
 

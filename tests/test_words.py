@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.words import query, vector
+from domain.words import EXPANSION, fold, query, vector
 
 Search = Callable[..., bool]
 OURS, THEIRS = UUID(int=1 << 40 | 1), UUID(int=1 << 40 | 1 << 20)
@@ -113,3 +113,8 @@ def test_a_text_of_the_greatest_length_fits(found: Search) -> None:
     assert found(many, "word0 word11999")
     assert found("ab-" * 33_000, "ab")
     assert found("語 " * 50_000, "語")
+
+
+def test_signs_that_stand_for_a_sentence_do_not_make_a_text_many_times_as_long() -> None:
+    assert fold("\ufdfa" * 20) == fold("\ufdfa") * 20
+    assert len(fold("\ufdfa" * 100_000)) <= 200_000 + EXPANSION
