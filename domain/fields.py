@@ -17,8 +17,8 @@ NOT_BLANK = "This field may not be blank."
 NOT_A_STRING = "Not a valid string."
 
 _SHOWN_CHARACTERS = 100
-_NO_NUL = r"^[^\u0000]*$"
-_NO_NUL_NOT_BLANK = r"^[^\u0000]*[^\u0000\s][^\u0000]*$"
+NO_NUL = r"^[^\u0000]*$"
+NO_NUL_NOT_BLANK = r"^[^\u0000]*[^\u0000\s][^\u0000]*$"
 
 
 class FieldError(Exception):
@@ -104,7 +104,7 @@ class Text(Field, frozen=True, kw_only=True):
 
     def keywords(self) -> Schema:
         # Ends are trimmed before the length is counted; JSON schema has no word for that.
-        pattern = _NO_NUL if self.blank else _NO_NUL_NOT_BLANK
+        pattern = NO_NUL if self.blank else NO_NUL_NOT_BLANK
         return {"maxLength": self.max_length, "pattern": pattern}
 
 

@@ -68,7 +68,6 @@ IDEMPOTENCY_KEY = Parameter(
     where="header",
     description="Makes the request safe to repeat: the same key and body give the first answer again for 24 hours.",
     schema={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
-    example="6f1c1f0e-order-1",
 )
 PREFER = Parameter(
     name="Prefer", where="header", description="`handling=strict` refuses unknown fields instead of ignoring them."

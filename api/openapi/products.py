@@ -116,7 +116,7 @@ REVISE = Operation(
     tag=_TAG,
     description="Send the fields to change. What is read-only may be sent back and is ignored.",
     parameters=(UID, IF_MATCH, PREFER),
-    body=Body(schema="ProductRevise", example=PRODUCT_REVISE),
+    body=Body(schema="ProductRevise", example=PRODUCT_REVISE, required=False),
     answers={
         200: Answered(description="The product as it is now.", schema="Product", example=REVISED, headers=("ETag",))
     },

@@ -7,6 +7,8 @@ import msgspec
 from api.imports import MAP_FIELDS
 from api.openapi.operation import Schema
 from domain.choices import CHOICES, PRODUCT_TYPES
+from domain.fields import NO_NUL
+from domain.imports.form import MAX_COLUMN_CHARACTERS
 from domain.organization.form import CREATE_KEY
 from domain.platforms import Platform
 from domain.product.form import CREATE, REVISE
@@ -15,8 +17,15 @@ from projections.imports import ImportDocument
 from projections.organizations import KeyDocument
 
 _REF = "#/components/schemas/{name}"
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": _REF.format(name=name)}
+
+
 _MONEY: Schema = {"type": ["string", "null"], "pattern": r"^[0-9]+\.[0-9]{2}$"}
 _URL: Schema = {"type": ["string", "null"], "format": "uri"}
+_ANY_JSON: Schema = {"propertyNames": {"pattern": NO_NUL}, "additionalProperties": ref("JsonValue")}
 _TIMES = frozenset({"created", "updated", "started", "finished", "last_used_at"})
 READ_ONLY_MEANINGS = {
     "uid": "Unique identifier.",
@@ -39,10 +48,6 @@ READ_ONLY_MEANINGS = {
     "created": "When it was created, UTC.",
     "updated": "When it last changed, UTC.",
 }
-
-
-def ref(name: str) -> Schema:
-    return {"$ref": _REF.format(name=name)}
 
 
 def components() -> dict[str, Schema]:
@@ -83,8 +88,17 @@ def components() -> dict[str, Schema]:
     schemas["PlatformList"] = {"type": "array", "items": ref("Platform")}
     schemas["Choice"] = _object({"value": {"type": "string"}, "label": {"type": "string"}})
     schemas["Choices"] = _object({name: {"type": "array", "items": ref("Choice")} for name in CHOICES})
-    schemas["ProductCreate"] = CREATE.schema()
-    schemas["ProductRevise"] = REVISE.schema()
+    schemas["ProductCreate"] = _with_json(CREATE.schema())
+    schemas["ProductRevise"] = _with_json(REVISE.schema())
+    schemas["JsonValue"] = {
+        "description": "Any JSON without null characters in its texts.",
+        "anyOf": [
+            {"type": ["null", "boolean", "number"]},
+            {"type": "string", "pattern": NO_NUL},
+            {"type": "array", "items": ref("JsonValue")},
+            {"type": "object", **_ANY_JSON},
+        ],
+    }
     schemas["ApiKeyCreate"] = CREATE_KEY.schema()
     schemas["ImportCreate"] = _import_form()
     schemas["Problem"] = _object({"detail": {"type": "string"}})
@@ -149,7 +163,16 @@ def _page(name: str) -> Schema:
     )
 
 
+def _with_json(form: Schema) -> Schema:
+    """Say of the fields that are whole JSON objects what may be in them."""
+    for schema in form["properties"].values():
+        if "object" in schema.get("type", ()):
+            schema.update(_ANY_JSON)
+    return form
+
+
 def _import_form() -> Schema:
+    column = {"type": "string", "maxLength": MAX_COLUMN_CHARACTERS, "pattern": NO_NUL}
     return {
         "type": "object",
         "properties": {
@@ -157,11 +180,13 @@ def _import_form() -> Schema:
             "type": {"type": "string", "enum": list(PRODUCT_TYPES), "default": "physical"},
             "dry_run": {"type": "boolean", "default": False, "description": "Check every row, change nothing."},
             "map": {
-                "type": "string",
-                "description": "JSON object of field to column, for files of no known form."
-                f" Fields: {', '.join(sorted(MAP_FIELDS))}.",
-                "examples": ['{"title": "Album"}'],
+                "type": "object",
+                "description": "Field to column, as JSON, for files of no known form.",
+                "properties": dict.fromkeys(sorted(MAP_FIELDS), column),
+                "additionalProperties": False,
+                "examples": [{"title": "Album"}],
             },
         },
         "required": ["file"],
+        "propertyNames": {"pattern": r"^[A-Za-z0-9_\[\]-]+$"},
     }
