@@ -13,6 +13,26 @@ _FRAMES = 12
 _REASON_CHARACTERS = 300
 # Each connection and each poll of theirs is a line otherwise; httpx's hold whole addresses.
 _CHATTY = ("httpx", "httpcore", "urllib3", "dramatiq.worker.ConsumerThread", "psycopg.pool")
+# Each connection says each second that the database is away.
+_REPETITIVE = "psycopg.pool"
+_REPEATED_AFTER_SECONDS = 10.0
+
+
+class _Seldom(logging.Filter):
+    """Lets one line of a kind pass in a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.created - self._passed.get(record.msg, 0.0) < _REPEATED_AFTER_SECONDS:
+            return False
+        self._passed[record.msg] = record.created
+        return True
+
+
+_seldom = _Seldom()
 
 
 def configure(log_format: Literal["console", "json"], log_level: str) -> None:
@@ -44,6 +64,7 @@ def configure(log_format: Literal["console", "json"], log_level: str) -> None:
     root.setLevel(level)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, level))
+    logging.getLogger(_REPETITIVE).addFilter(_seldom)
     structlog.configure(
         processors=own,
         wrapper_class=structlog.make_filtering_bound_logger(level),

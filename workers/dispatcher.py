@@ -38,6 +38,7 @@ class Dispatcher:
 
     def _run(self) -> None:
         swept = float("-inf")
+        waiting = False
         while not self._stopping.is_set():
             try:
                 if time.monotonic() - swept > SWEEP_SECONDS:
@@ -47,8 +48,13 @@ class Dispatcher:
                 self.dispatch()
                 # New work is told at once; a notice that got lost costs a second.
                 self._todo.wait(POLL_SECONDS)
+                if waiting:
+                    waiting = False
+                    _log.info("goes on")
             except Unavailable:
-                _log.warning("waiting", reason="an engine cannot be reached")
+                if not waiting:
+                    waiting = True
+                    _log.warning("waiting", reason="an engine cannot be reached")
                 self._stopping.wait(POLL_SECONDS)
             except Exception:  # noqa: BLE001 - without it nothing would be dispatched any more
                 _log.exception("dispatcher failed")
