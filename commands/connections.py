@@ -17,6 +17,13 @@ Rows = list[dict[str, Any]]
 
 RECONNECT_SECONDS = 1.0
 """So long the pool itself tries; later each command that wants a connection does. Its own pauses double to minutes."""
+# A connection whose other end is gone is noticed within seconds, not after the system's two hours.
+KEEPALIVES: dict[str, Any] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 _GOING_DOWN = "57P"
 
 
@@ -74,6 +81,7 @@ class LoopConnections:
             timeout=timeout_seconds,
             reconnect_timeout=RECONNECT_SECONDS,
             kwargs={
+                **KEEPALIVES,
                 "autocommit": True,
                 "row_factory": dict_row,
                 "options": options,

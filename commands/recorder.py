@@ -16,7 +16,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict
 
-from commands.connections import RECONNECT_SECONDS, has_died
+from commands.connections import KEEPALIVES, RECONNECT_SECONDS, has_died
 from domain.vocabulary import EVENTS
 
 __all__ = ["Connections", "EventMapper", "Guard", "Notification", "Rows", "StoredEvent", "ThreadConnections"]
@@ -168,7 +168,7 @@ def _datastore(database_url: str, pool_size: int) -> PostgresDatastore:
     datastore.pool.reconnect_timeout = RECONNECT_SECONDS
     kwargs = datastore.pool.kwargs
     assert isinstance(kwargs, dict)
-    kwargs.update(parameters, options=options, application_name="deadwax write")
+    kwargs.update({**KEEPALIVES, **parameters}, options=options, application_name="deadwax write")
     for key in [key for key, value in kwargs.items() if value == ""]:
         del kwargs[key]
     return datastore

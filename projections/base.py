@@ -21,6 +21,13 @@ STATEMENT_TIMEOUT_SECONDS = 30
 LOCK_TIMEOUT_SECONDS = 5
 RECONNECT_SECONDS = 1.0
 """So long the pool itself tries; later each read that wants a connection does. Its own pauses double to minutes."""
+# A connection whose other end is gone is noticed within seconds, not after the system's two hours.
+KEEPALIVES: dict[str, Any] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 _NAMED = re.compile(r"^-- (\w+): .*\n", re.MULTILINE)
 
 
@@ -53,6 +60,7 @@ class Reader:
             timeout=ACQUIRE_TIMEOUT_SECONDS,
             reconnect_timeout=RECONNECT_SECONDS,
             kwargs={
+                **KEEPALIVES,
                 "autocommit": True,
                 "row_factory": tuple_row,
                 "prepare_threshold": 1,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 import psycopg
@@ -10,18 +10,11 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.errors import Unavailable
-from projections.base import queries
+from projections.base import KEEPALIVES, queries
 
 _SQL = queries("todo")
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 10
-# A connection whose other end is gone is noticed within seconds, not after the system's two hours.
-_KEEPALIVES: dict[str, Any] = {
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
 
 
 class Leased(NamedTuple):
@@ -96,7 +89,7 @@ class Todo:
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
                 application_name="deadwax worker",
                 options=f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s",
-                **_KEEPALIVES,
+                **KEEPALIVES,
             )
             self._connection.execute("LISTEN todo")
         return self._connection
