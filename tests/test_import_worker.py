@@ -113,9 +113,12 @@ def test_a_worker_told_to_end_hands_back_what_it_runs(at: Shop, worker_settings:
         worker.terminate()
         assert worker.wait() == 0
         assert time.monotonic() - told < 8
+    rows_done = status(at, id)["rows_done"]
+    assert rows_done < 12_000
     with working(worker_settings):
         # Handed back, not run out: nobody waits for the lease.
-        eventually(lambda: status(at, id)["status"] == "done", 15)
+        eventually(lambda: status(at, id)["rows_done"] > rows_done, 15)
+        eventually(lambda: status(at, id)["status"] == "done")
     assert at.product_count() == 12_000
 
 
@@ -166,7 +169,7 @@ def test_without_a_broker_the_work_waits_and_the_worker_lives(at: Shop, worker_s
     assert status(at, id)["status"] == "queued"
     with working(worker_settings):
         # Given back when it could not be sent: nobody waits for the lease.
-        eventually(lambda: status(at, id)["status"] == "done", 12)
+        eventually(lambda: status(at, id)["status"] == "done", 15)
 
 
 def test_a_file_that_kills_its_workers_is_parked_visibly(at: Shop, worker_settings: Settings) -> None:
