@@ -24,12 +24,14 @@ async def healthz() -> Answer:
 
 @get("/readyz", operation=declared.READY)
 async def readyz(request: ApiRequest) -> Answer:
-    """Redis is not asked for: without it requests are still answered."""
-    problem = await _database_problem(services(request))
+    """Redis is told of, and never the reason for a no: without it requests are still answered."""
+    within = services(request)
+    problem = await _database_problem(within)
+    checks = {"database": problem or "ok", "rate_limits": within.limits.state}
     if problem is None:
-        return json_answer({"status": "ready", "checks": {"database": "ok"}}, headers=[_NO_STORE])
+        return json_answer({"status": "ready", "checks": checks}, headers=[_NO_STORE])
     headers = [_NO_STORE, (b"retry-after", b"%d" % RETRY_AFTER_SECONDS)]
-    return json_answer({"status": "not ready", "checks": {"database": problem}}, 503, headers)
+    return json_answer({"status": "not ready", "checks": checks}, 503, headers)
 
 
 @get("/metrics", operation=declared.METRICS)

@@ -96,6 +96,13 @@ class Limits:
                 retry=None,
             )
 
+    @property
+    def state(self) -> str:
+        """Say where requests are counted, for whoever runs this."""
+        if not self._limit:
+            return "off"
+        return "ok" if self._redis is not None and self._probing is None else "away: each process counts for itself"
+
     async def close(self) -> None:
         for task in (self._running, self._probing):
             if task is not None:

@@ -185,12 +185,12 @@ READY = Operation(
         200: Answered(
             description="It can.",
             schema="Readiness",
-            example={"status": "ready", "checks": {"database": "ok"}},
+            example={"status": "ready", "checks": {"database": "ok", "rate_limits": "ok"}},
         ),
         503: Answered(
             description="It cannot, and why.",
             schema="Readiness",
-            example={"status": "not ready", "checks": {"database": "unreachable"}},
+            example={"status": "not ready", "checks": {"database": "unreachable", "rate_limits": "ok"}},
             headers=("Retry-After",),
         ),
     },

@@ -124,6 +124,8 @@ def _type(document: Mapping[str, Any], schema: Schema) -> str:
     if "anyOf" in schema:
         kinds = dict.fromkeys(_type(document, kind) for kind in schema["anyOf"])
         return " or ".join(kinds)
+    if "const" in schema:
+        return f'"{schema["const"]}"'
     if "enum" in schema:
         return " | ".join("null" if value is None else str(value) or '""' for value in schema["enum"])
     kind = schema.get("type", "any")

@@ -173,20 +173,23 @@ def _with_json(form: Schema) -> Schema:
 
 def _import_form() -> Schema:
     column = {"type": "string", "maxLength": MAX_COLUMN_CHARACTERS, "pattern": NO_NUL}
+    columns = dict.fromkeys(sorted(MAP_FIELDS), column)
     return {
         "type": "object",
         "properties": {
-            "file": {"type": "string", "format": "binary", "description": "A CSV file of products."},
-            "type": {"type": "string", "enum": list(PRODUCT_TYPES), "default": "physical"},
-            "dry_run": {"type": "boolean", "default": False, "description": "Check every row, change nothing."},
+            "file": {"type": "string", "format": "binary", "minLength": 1, "description": "A CSV file of products."},
+            "type": {"type": "string", "enum": [*PRODUCT_TYPES, ""], "default": "physical"},
+            "dry_run": {
+                "anyOf": [{"type": "boolean"}, {"enum": ["0", "1", ""]}],
+                "default": False,
+                "description": "Check every row, change nothing.",
+            },
             "map": {
-                "type": "object",
                 "description": "Field to column, as JSON, for files of no known form.",
-                "properties": dict.fromkeys(sorted(MAP_FIELDS), column),
-                "additionalProperties": False,
+                "anyOf": [{"type": "object", "properties": columns, "additionalProperties": False}, {"const": ""}],
                 "examples": [{"title": "Album"}],
             },
         },
         "required": ["file"],
-        "propertyNames": {"pattern": r"^[A-Za-z0-9_\[\]-]+$"},
+        "propertyNames": {"minLength": 1},
     }
