@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from domain.errors import Unavailable
 from domain.event import Change, Projected, Step
 from domain.ids import API_KEY, uid
 from domain.organization.events import OrganizationCreated
@@ -131,6 +132,10 @@ class Gate:
                 await self._look_up(batch)
         finally:
             self._running = None
+            # Only a cancelled look-up leaves any: who waits is told, not forgotten.
+            for future in self._waiting.values():
+                future.set_exception(Unavailable())
+            self._waiting = {}
 
     async def _look_up(self, batch: dict[bytes, "asyncio.Future[Grant | None]"]) -> None:
         try:
