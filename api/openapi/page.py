@@ -65,15 +65,18 @@ def _operation(document: Mapping[str, Any], method: str, path: str, operation: S
     if body is not None:
         [(media_type, media)] = body["content"].items()
         schema = _resolve(document, media["schema"])
-        rows = [
-            (name, _type(document, field), name in schema.get("required", ()), field.get("description", ""))
-            for name, field in schema["properties"].items()
-        ]
-        yield _table(f"Body · {media_type}", rows)
+        yield _table(f"Body · {media_type}", _fields(document, schema))
     yield "<h4>Answers</h4><ul class=answers>"
     for status, answer in operation["responses"].items():
-        yield f'<li><b class="s{status[0]}">{status}</b> {_inline(answer["description"])}</li>'
-    yield "</ul></div><div class=samples>"
+        yield f'<li><b class="s{status[0]}">{status}</b><span>{_inline(answer["description"])}</span></li>'
+    yield "</ul>"
+    for status, answer in operation["responses"].items():
+        made: Schema = answer.get("content", {}).get("application/json", {})
+        shown = _resolve(document, made.get("schema", {}))
+        if status < "300" and "properties" in shown:
+            fields = _fields(document, {"properties": shown["properties"]})
+            yield f"<details><summary>Fields of the answer</summary>{_table('', fields)}</details>"
+    yield "</div><div class=samples>"
     yield f"<pre tabindex=0><code>{escape(_command(method, path, operation, base_url))}</code></pre>"
     for status, answer in operation["responses"].items():
         content: Schema = next(iter(answer.get("content", {}).values()), {})
@@ -102,13 +105,20 @@ def _command(method: str, path: str, operation: Schema, base_url: str) -> str:
     return " \\\n  ".join(lines)
 
 
+def _fields(document: Mapping[str, Any], schema: Schema) -> list[tuple[str, str, bool, str]]:
+    return [
+        (name, _type(document, field), name in schema.get("required", ()), field.get("description", ""))
+        for name, field in schema["properties"].items()
+    ]
+
+
 def _table(heading: str, rows: list[tuple[str, str, bool, str]]) -> str:
     body = "".join(
         f"<tr><td><code>{escape(name)}</code>{'<em>required</em>' if required else ''}</td>"
         f"<td><span class=type>{escape(kind)}</span> {_inline(text)}</td></tr>"
         for name, kind, required, text in rows
     )
-    return f"<h4>{escape(heading)}</h4><table>{body}</table>"
+    return f"{f'<h4>{escape(heading)}</h4>' if heading else ''}<table>{body}</table>"
 
 
 def _resolve(document: Mapping[str, Any], schema: Schema) -> Schema:

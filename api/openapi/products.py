@@ -1,5 +1,7 @@
 """What /api/v1/products/ promises."""
 
+from collections.abc import Iterable
+
 from api.openapi.examples import PRODUCT, PRODUCT_CREATE, PRODUCT_REVISE, REVISED, page_of
 from api.openapi.operation import (
     IDEMPOTENCY_KEY,
@@ -27,6 +29,10 @@ def _one_or_more(choices: list[str]) -> Schema:
     return {"type": "string", "pattern": f"^(({any_of})(,({any_of}))*)?$"}
 
 
+def _values(choices: Iterable[str]) -> str:
+    return ", ".join(f"`{value}`" for value in choices)
+
+
 def _flag(name: str, description: str) -> Parameter:
     schema = {"anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["0", "1", ""]}]}
     return Parameter(name=name, description=f"{description} true, false, 1 or 0.", schema=schema, example=True)
@@ -44,11 +50,17 @@ _FILTERS = (
     _flag("has_available_inventory", "Whether there are items for sale."),
     Parameter(
         name="status",
-        description="Products with an inventory item in any of these statuses; separated by commas, or repeated.",
+        description="Products with an inventory item in any of these statuses, separated by commas or repeated:"
+        f" {_values(INVENTORY_STATUSES)}.",
         schema=_one_or_more(list(INVENTORY_STATUSES)),
         example="listed,ready-to-sell",
     ),
-    Parameter(name="type", description="Product type.", schema=_one_or_more(list(PRODUCT_TYPES)), example="physical"),
+    Parameter(
+        name="type",
+        description=f"Product type: {_values(PRODUCT_TYPES)}.",
+        schema=_one_or_more(list(PRODUCT_TYPES)),
+        example="physical",
+    ),
     Parameter(
         name="tags",
         description="Any of these, separated by commas, is part of any tag, whatever its case.",
@@ -58,7 +70,7 @@ _FILTERS = (
     _flag("uploadable_to_redbubble", "Whether it is fit for Redbubble and not there yet."),
     Parameter(
         name="ordering",
-        description=f"One or more of {', '.join(f'`{name}`' for name in ORDERS)}, separated by commas.",
+        description=f"One or more of {_values(ORDERS)}, separated by commas.",
         example="-created",
     ),
     PAGE,

@@ -101,7 +101,9 @@ _SHARED: dict[str, Field] = {
 
 CREATE = Form(
     fields={
-        "title": Text(required=True, blank=False, max_length=TITLE_LENGTH, example="Abbey Road"),
+        "title": Text(
+            required=True, blank=False, max_length=TITLE_LENGTH, description="Product title.", example="Abbey Road"
+        ),
         "type": _TYPE,
         **_SHARED,
     },
@@ -110,7 +112,12 @@ CREATE = Form(
 )
 
 REVISE = Form(
-    fields={"title": Text(nullable=True, max_length=TITLE_LENGTH, example="Abbey Road (Remastered)"), **_SHARED},
+    fields={
+        "title": Text(
+            nullable=True, max_length=TITLE_LENGTH, description="Product title.", example="Abbey Road (Remastered)"
+        ),
+        **_SHARED,
+    },
     read_only=READ_ONLY | {"type"},
     partial=True,
 )
