@@ -57,7 +57,7 @@ class Bus:
         return Work(self.store, context, self._clock(), self._new_id, receipt, guard)
 
     def execute(
-        self, command: Any, context: Context, *, receipt: Receipt | None = None, guard: Guard | None = None
+        self, command: Command, context: Context, *, receipt: Receipt | None = None, guard: Guard | None = None
     ) -> Saved:
         """Run one command. `guard` refuses it from within its transaction; `receipt` is bound to its answer.
 

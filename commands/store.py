@@ -175,10 +175,6 @@ class Store:
             raise IdempotencyMismatch
         return Receipt(organization, key, request, row["status"], row["headers"], None, row["body"])
 
-    def bind(self, receipt: Receipt) -> None:
-        """Keep an answer that came without events. Raises Replayed or IdempotencyMismatch where the key is bound."""
-        self.save((), receipt=receipt)
-
     def forget_receipts(self, older_than_seconds: int) -> int:
         """Delete the receipts past their time; return how many there were."""
         return len(self._rows(_DELETE_RECEIPTS, [older_than_seconds]))

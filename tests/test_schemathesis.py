@@ -13,10 +13,17 @@ from commands.settings import Settings
 from tests.clients import Key, make_key
 from tests.server import running
 
-# What a schema cannot say: an Idempotency-Key is for one request, an If-Match is for what is there now, a file that is
-# handed in has a byte at least, and a column is named once.
+# What a schema cannot say: an Idempotency-Key is for one request, an If-Match is for what is there now; and of the
+# import form alone: a file has a byte at least, a column is named once.
 CONFIG = """
 [checks.positive_data_acceptance]
+expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429"]
+
+[[operations]]
+include-method = "POST"
+include-path = "/api/v1/imports/"
+
+[operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", "400", "401", "403", "404", "409", "412", "422", "429"]
 """
 EVERYTHING_BUT_KEYS = "--exclude-path-regex=/api-keys/"
