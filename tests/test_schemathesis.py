@@ -20,8 +20,7 @@ CONFIG = """
 expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429"]
 
 [[operations]]
-include-method = "POST"
-include-path = "/api/v1/imports/"
+include-name = "POST /api/v1/imports/"
 
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", "400", "401", "403", "404", "409", "412", "422", "429"]
