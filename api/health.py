@@ -8,7 +8,7 @@ from litestar import get
 from api.answers import Answer, json_answer
 from api.errors import RETRY_AFTER_SECONDS
 from api.metrics import metrics
-from api.openapi import others as declared
+from api.openapi import deployment as declared
 from api.requests import ApiRequest
 from api.services import Services, services
 from domain.errors import Unavailable

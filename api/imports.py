@@ -9,12 +9,13 @@ from uuid_utils.compat import uuid7
 
 from api.answers import Answer
 from api.auth import admit
-from api.conditional import CACHED, is_known, tagged
+from api.conditional import tagged
 from api.errors import InvalidPage
 from api.files import FileAnswer, attachment
 from api.idempotency import receipt_for, replay
-from api.openapi import others as declared
-from api.pages import page_body, page_number, page_size
+from api.objects import page_of, path_id, raw, show
+from api.openapi import imports as declared
+from api.pages import page_number, page_size
 from api.requests import ApiRequest, parse_query
 from api.services import services
 from api.uploads import Upload, uploaded
@@ -32,7 +33,7 @@ PAGE_SIZE = 15
 MAP_FIELDS = frozenset(KNOWN_NAMES) | frozenset(ALIASES)
 
 
-@get(PATH, before_request=admit, scope="read", operation=declared.LIST_IMPORTS)
+@get(PATH, before_request=admit, scope="read", operation=declared.LIST)
 async def list_imports(request: ApiRequest) -> Answer:
     query = parse_query(request.scope["query_string"])
     size = page_size(query, PAGE_SIZE)
@@ -40,19 +41,11 @@ async def list_imports(request: ApiRequest) -> Answer:
     found = await page(within.reader, request.auth.organization, page_number(query), size)
     if found is None:
         raise InvalidPage
-    base_url = within.addresses.base_url(request.scope)
-    body = page_body(
-        f"{base_url}{PATH}/",
-        query,
-        count=found.total,
-        number=found.number,
-        size=size,
-        results=fill(found.results, base_url),
-    )
+    body = page_of(request, PATH, query, count=found.total, number=found.number, size=size, results=found.results)
     return tagged(request.scope, body)
 
 
-@post(PATH, before_request=admit, scope="write", status_code=202, operation=declared.CREATE_IMPORT)
+@post(PATH, before_request=admit, scope="write", status_code=202, operation=declared.CREATE)
 async def create_import(request: ApiRequest) -> Answer:
     within, id = services(request), uuid7()
     base_url = within.addresses.base_url(request.scope)
@@ -72,8 +65,7 @@ async def create_import(request: ApiRequest) -> Answer:
             saved = await _hand_in(request, id, upload, asked, receipt)
         except Replayed as replayed:
             return replay(replayed.receipt, base_url)
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    return Answer(fill(saved.documents[id], base_url), 202, raw)
+    return Answer(fill(saved.documents[id], base_url), 202, raw(headers))
 
 
 async def _hand_in(request: ApiRequest, id: UUID, upload: Upload, asked: Asked, receipt: Receipt | None) -> Saved:
@@ -99,14 +91,10 @@ async def _hand_in(request: ApiRequest, id: UUID, upload: Upload, asked: Asked, 
         raise
 
 
-@get(f"{PATH}/{{uid:str}}", before_request=admit, scope="read", operation=declared.GET_IMPORT)
+@get(f"{PATH}/{{uid:str}}", before_request=admit, scope="read", operation=declared.GET)
 async def get_import(request: ApiRequest) -> Answer:
     row = await _row(request)
-    tag = etag(row.revision)
-    headers = [(b"etag", tag.encode()), CACHED]
-    if is_known(request.scope, tag):
-        return Answer(status=304, headers=headers)
-    return Answer(fill(row.document, services(request).addresses.base_url(request.scope)), headers=headers)
+    return show(request, row.document, etag(row.revision))
 
 
 @get(f"{PATH}/{{uid:str}}/rejects", before_request=admit, scope="read", operation=declared.GET_REJECTS)
@@ -122,8 +110,7 @@ async def get_rejects(request: ApiRequest) -> FileAnswer:
 
 
 async def _row(request: ApiRequest) -> Row:
-    id = ids.parse(ids.IMPORT, request.scope["path_params"]["uid"])
-    row = None if id is None else await detail(services(request).reader, request.auth.organization, id)
+    row = await detail(services(request).reader, request.auth.organization, path_id(request, ids.IMPORT))
     if row is None:
         raise NotFound
     return row

@@ -1,7 +1,6 @@
 """/api/v1/api-keys/: a key is shown once, by the answer that makes it."""
 
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from litestar import delete, get, post
@@ -12,14 +11,14 @@ from api.auth import admit
 from api.conditional import tagged
 from api.errors import InvalidPage
 from api.idempotency import receipt_for, replay
-from api.openapi import others as declared
-from api.pages import page_body, page_number, page_size
-from api.requests import ApiRequest, is_strict, json_body, parse_query
+from api.objects import page_of, path_id, said
+from api.openapi import keys as declared
+from api.pages import page_number, page_size
+from api.requests import ApiRequest, parse_query
 from api.services import services
 from commands.organization import CreateKey, RevokeKey, RotateKey, new_secret
 from commands.store import Replayed
 from domain import ids
-from domain.errors import Invalid, NotFound
 from domain.organization.form import CREATE_KEY
 from projections.organizations import KeyDocument, key_document, keys
 
@@ -28,7 +27,7 @@ PAGE_SIZE = 15
 _NO_STORE = (b"cache-control", b"no-store")
 
 
-@get(PATH, before_request=admit, scope="admin", operation=declared.LIST_KEYS)
+@get(PATH, before_request=admit, scope="admin", operation=declared.LIST)
 async def list_keys(request: ApiRequest) -> Answer:
     query = parse_query(request.scope["query_string"])
     asked, size = page_number(query), page_size(query, PAGE_SIZE)
@@ -39,39 +38,30 @@ async def list_keys(request: ApiRequest) -> Answer:
     if number > last:
         raise InvalidPage
     shown = live[(number - 1) * size : number * size]
-    body = page_body(
-        f"{within.addresses.base_url(request.scope)}{PATH}/",
-        query,
-        count=len(live),
-        number=number,
-        size=size,
-        results=b",".join(encode(_without_secret(key_document(row))) for row in shown),
-    )
+    results = b",".join(encode(_without_secret(key_document(row))) for row in shown).decode()
+    body = page_of(request, PATH, query, count=len(live), number=number, size=size, results=results)
     return tagged(request.scope, body)
 
 
-@post(PATH, before_request=admit, scope="admin", operation=declared.CREATE_KEY)
+@post(PATH, before_request=admit, scope="admin", operation=declared.CREATE)
 async def create_key(request: ApiRequest) -> Answer:
-    body = await json_body(request)
-    values, errors = CREATE_KEY.parse(body, is_strict(request))
-    if errors:
-        raise Invalid(errors)
+    body, values = await said(request, CREATE_KEY)
     id, secret = uuid7(), new_secret()
     command = CreateKey(id=id, name=values["name"], scopes=values["scopes"], digest=secret.digest, prefix=secret.prefix)
     return await _show(request, command, secret.text, body, status=201)
 
 
-@post(f"{PATH}/{{uid:str}}/rotate", before_request=admit, scope="admin", operation=declared.ROTATE_KEY)
+@post(f"{PATH}/{{uid:str}}/rotate", before_request=admit, scope="admin", operation=declared.ROTATE)
 async def rotate_key(request: ApiRequest) -> Answer:
     """The body says nothing: whatever it holds is not read."""
     secret = new_secret()
-    command = RotateKey(_id(request), secret.digest, secret.prefix)
+    command = RotateKey(path_id(request, ids.API_KEY), secret.digest, secret.prefix)
     return await _show(request, command, secret.text, {}, status=200)
 
 
-@delete(f"{PATH}/{{uid:str}}", before_request=admit, scope="admin", status_code=200, operation=declared.REVOKE_KEY)
+@delete(f"{PATH}/{{uid:str}}", before_request=admit, scope="admin", status_code=200, operation=declared.REVOKE)
 async def revoke_key(request: ApiRequest) -> Answer:
-    await services(request).execute(request, RevokeKey(_id(request)))
+    await services(request).execute(request, RevokeKey(path_id(request, ids.API_KEY)))
     return Answer(status=204)
 
 
@@ -91,13 +81,6 @@ def _without_secret(document: KeyDocument) -> dict[str, Any]:
     shown = msgspec.structs.asdict(document)
     del shown["key"]
     return shown
-
-
-def _id(request: ApiRequest) -> UUID:
-    id = ids.parse(ids.API_KEY, request.scope["path_params"]["uid"])
-    if id is None:
-        raise NotFound
-    return id
 
 
 HANDLERS: list[Any] = [list_keys, create_key, rotate_key, revoke_key]

@@ -7,7 +7,7 @@ from litestar import get
 from api.answers import Answer, encode
 from api.auth import admit
 from api.conditional import tagged
-from api.openapi import others as declared
+from api.openapi import reference as declared
 from api.requests import ApiRequest
 from domain.choices import CHOICES
 from domain.platforms import PLATFORMS

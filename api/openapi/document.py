@@ -8,8 +8,9 @@ from litestar.routes import HTTPRoute
 from litestar.routes.base import BaseRoute
 
 from api.openapi import operation as declared
-from api.openapi.operation import Answered, Operation, Parameter, Schema
-from api.openapi.schemas import components, ref
+from api.openapi.operation import Answered, Body, Operation, Parameter, Schema
+from api.openapi.schemas import components
+from api.openapi.shapes import ref
 
 VERSION = "0.1.0"
 PATH = "/schema/openapi.json"
@@ -104,8 +105,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.parameters:
         made["parameters"] = [_parameter(parameter) for parameter in operation.parameters]
     if operation.body is not None:
-        content = {"schema": ref(operation.body.schema), "examples": {"example": {"value": operation.body.example}}}
-        made["requestBody"] = {"required": operation.body.required, "content": {operation.body.media_type: content}}
+        made["requestBody"] = _body(operation.body)
     statuses = set(operation.problems)
     statuses.update(declared.PUBLIC_PROBLEMS if operation.is_public else declared.COMMON_PROBLEMS)
     if operation.body is not None:
@@ -115,6 +115,13 @@ def _operation(operation: Operation) -> dict[str, Any]:
         **{str(status): _problem(status) for status in sorted(statuses - operation.answers.keys())},
     }
     return made
+
+
+def _body(body: Body) -> dict[str, Any]:
+    content = {"schema": ref(body.schema), "examples": {"example": {"value": body.example}}}
+    if body.files:
+        content["encoding"] = {name: {"contentType": media_type} for name, media_type in body.files.items()}
+    return {"required": body.required, "content": {body.media_type: content}}
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

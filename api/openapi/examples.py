@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from api.answers import encode
+from api.openapi.noun import BASE_URL
 from domain.event import Stamp
 from domain.organization.organization import ApiKey
 from domain.product import product as products
@@ -15,7 +16,6 @@ from domain.product.form import CREATE, REVISE
 from projections.documents import fill, product_document
 from projections.organizations import key_document
 
-BASE_URL = "https://deadwax.example"
 _ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 _ARTIST = UUID("5d1f8a3e-2c55-5f0e-8f4b-1f6a2f4b9a01")
 _LABEL = UUID("0b2f8a3e-2c55-5f0e-8f4b-1f6a2f4b9a02")
@@ -54,12 +54,8 @@ def _product(*sent: tuple[Any, dict[str, Any]]) -> Any:
     return msgspec.json.decode(fill(product_document(product), BASE_URL))
 
 
-def page_of(item: Any, path: str) -> dict[str, Any]:
-    return {"count": 31, "next": f"{BASE_URL}{path}?page=2", "previous": None, "results": [item]}
-
-
 PRODUCT = _product((CREATE, PRODUCT_CREATE))
-REVISED = _product((CREATE, PRODUCT_CREATE), (REVISE, PRODUCT_REVISE))
+REVISED_PRODUCT = _product((CREATE, PRODUCT_CREATE), (REVISE, PRODUCT_REVISE))
 NEW_API_KEY = msgspec.json.decode(
     encode(
         msgspec.structs.replace(

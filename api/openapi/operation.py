@@ -30,12 +30,13 @@ class Answered(Struct, frozen=True, kw_only=True):
 
 
 class Body(Struct, frozen=True, kw_only=True):
-    """A request body; `schema` names a component."""
+    """A request body; `schema` names a component, `files` the media type of each field that is a file."""
 
     schema: str
     example: Any
     media_type: str = "application/json"
     required: bool = True
+    files: Mapping[str, str] = {}
 
 
 class Operation(Struct, frozen=True, kw_only=True):
@@ -103,6 +104,7 @@ PROBLEMS: Mapping[int, tuple[str, Any]] = {
     ),
     503: ("An engine cannot be reached right now.", {"detail": "A service this needs cannot be reached right now."}),
 }
+NOT_MODIFIED = Answered(description="What If-None-Match names is still what there is.", headers=("ETag",))
 COMMON_PROBLEMS = (400, 401, 403, 429, 500, 503)
 BODY_PROBLEMS = (408, 413, 415)
 PUBLIC_PROBLEMS = (400, 500)

@@ -9,6 +9,7 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 _CODE = re.compile(r"`([^`]+)`")
+_FILES = {"text/csv": "collection.csv", "image/jpeg": "album-cover.jpg", "application/zip": "album.zip"}
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -87,8 +88,10 @@ def _operation(document: Mapping[str, Any], method: str, path: str, operation: S
 
 
 def _command(method: str, path: str, operation: Schema, base_url: str) -> str:
-    example = next((p["example"] for p in operation.get("parameters", ()) if p["in"] == "path"), "")
-    lines = [f"curl {base_url}{path.replace('{uid}', example)}"]
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", str(parameter["example"]))
+    lines = [f"curl {base_url}{path}"]
     if method != "get":
         lines[0] = lines[0].replace("curl ", f"curl -X {method.upper()} ")
     if operation["security"]:
@@ -101,7 +104,7 @@ def _command(method: str, path: str, operation: Schema, base_url: str) -> str:
             lines.append("-H 'Content-Type: application/json'")
             lines.append(f"-d '{json.dumps(value, indent=2, ensure_ascii=False)}'")
         else:
-            lines += ["-F file=@collection.csv"]
+            lines += [f"-F {name}=@{_FILES[file['contentType']]}" for name, file in content["encoding"].items()]
     return " \\\n  ".join(lines)
 
 

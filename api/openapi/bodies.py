@@ -1,0 +1,67 @@
+"""Schemas of request bodies, from the forms that read them."""
+
+from api.imports import MAP_FIELDS
+from api.openapi.operation import Schema
+from api.openapi.shapes import array_of, ref
+from domain.choices import PRODUCT_TYPES
+from domain.fields import NO_NUL
+from domain.form import Form
+from domain.imports.form import MAX_COLUMN_CHARACTERS
+from domain.organization.form import CREATE_KEY
+from domain.product import form as product
+
+FORMS: dict[str, Form] = {
+    "ProductCreate": product.CREATE,
+    "ProductRevise": product.REVISE,
+    "ApiKeyCreate": CREATE_KEY,
+}
+_ANY_JSON: Schema = {"propertyNames": {"pattern": NO_NUL}, "additionalProperties": ref("JsonValue")}
+
+
+def bodies() -> dict[str, Schema]:
+    """Return the schemas by name."""
+    return {
+        **{name: _with_json(form.schema()) for name, form in FORMS.items()},
+        "ImportCreate": _import_form(),
+        "JsonValue": {
+            "description": "Any JSON without null characters in its texts.",
+            "anyOf": [
+                {"type": ["null", "boolean", "number"]},
+                {"type": "string", "pattern": NO_NUL},
+                array_of("JsonValue"),
+                {"type": "object", **_ANY_JSON},
+            ],
+        },
+    }
+
+
+def _with_json(form: Schema) -> Schema:
+    """Say of the fields that are whole JSON objects what may be in them."""
+    for schema in form["properties"].values():
+        if "object" in schema.get("type", ()):
+            schema.update(_ANY_JSON)
+    return form
+
+
+def _import_form() -> Schema:
+    column = {"type": "string", "maxLength": MAX_COLUMN_CHARACTERS, "pattern": NO_NUL}
+    columns = dict.fromkeys(sorted(MAP_FIELDS), column)
+    return {
+        "type": "object",
+        "properties": {
+            "file": {"type": "string", "format": "binary", "minLength": 1, "description": "A CSV file of products."},
+            "type": {"type": "string", "enum": [*PRODUCT_TYPES, ""], "default": "physical"},
+            "dry_run": {
+                "anyOf": [{"type": "boolean"}, {"enum": ["0", "1", ""]}],
+                "default": False,
+                "description": "Check every row, change nothing.",
+            },
+            "map": {
+                "description": "Field to column, as JSON, for files of no known form.",
+                "anyOf": [{"type": "object", "properties": columns, "additionalProperties": False}, {"const": ""}],
+                "examples": [{"title": "Album"}],
+            },
+        },
+        "required": ["file"],
+        "propertyNames": {"minLength": 1},
+    }
