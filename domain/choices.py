@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from domain.currencies import CURRENCIES
+
 Choices = Mapping[str, str]
 
 PRODUCT_TYPES: Choices = {
@@ -60,6 +62,15 @@ CONTAINER_CONDITIONS: Choices = {
     "no_cover": "No Cover",
 }
 
+GRADE_TIERS: Choices = {
+    "mint": "Mint",
+    "excellent": "Excellent",
+    "very_good": "Very Good",
+    "good": "Good",
+    "fair": "Fair",
+    "poor": "Poor",
+}
+
 PRESENCE_STATUSES: Choices = {
     "active": "Active",
     "draft": "Draft",
@@ -76,5 +87,7 @@ CHOICES: Mapping[str, Choices] = {
     "status": INVENTORY_STATUSES,
     "condition_item": ITEM_CONDITIONS,
     "condition_container": CONTAINER_CONDITIONS,
+    "grade_tier": GRADE_TIERS,
     "presence_status": PRESENCE_STATUSES,
+    "listing_currency": CURRENCIES,
 }

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from msgspec.structs import fields
 
 
 class DomainEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -19,6 +20,19 @@ class DomainEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     organization: UUID
     actor: str
     correlation_id: str
+
+
+_BASE = frozenset(field.name for field in fields(DomainEvent))
+
+
+def own_fields(kind: type[DomainEvent]) -> tuple[str, ...]:
+    """Return the names of what `kind` tells beyond the base, in its order."""
+    return tuple(field.name for field in fields(kind) if field.name not in _BASE)
+
+
+def told(event: DomainEvent, names: Sequence[str]) -> dict[str, Any]:
+    """Return those of the fields that the event gives a value: UNSET ones are left out."""
+    return {name: value for name in names if (value := getattr(event, name)) is not UNSET}
 
 
 class Stamp(NamedTuple):
@@ -42,12 +56,16 @@ class Stamp(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One aggregate's step: its state before (None: it is new), the events, its state after (None: it is gone)."""
+    """One aggregate's step: its state before (None: it is new), the events, its state after (None: it is gone).
+
+    An inventory item that stays carries its `product` as it is after this save. Without events its product changed.
+    """
 
     id: UUID
     before: Any
     events: Sequence[DomainEvent]
     after: Any
+    product: Any = None
 
 
 class Step(NamedTuple):

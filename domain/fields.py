@@ -128,8 +128,12 @@ class Choice(Field, frozen=True, kw_only=True):
 def not_a_choice(raw: Any) -> str:
     """Return the message for a value that is not among the choices."""
     text = raw if isinstance(raw, str) else msgspec.json.encode(raw).decode()
-    shown = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
-    return f'"{shown}" is not a valid choice.'
+    return f'"{shown(text)}" is not a valid choice.'
+
+
+def shown(text: str) -> str:
+    """Return as much of a client's text as a message repeats."""
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
 
 
 class Boolean(Field, frozen=True, kw_only=True):

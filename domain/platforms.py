@@ -1,5 +1,7 @@
 """The places where products are sold: reference data, the same in every deployment."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 
@@ -32,3 +34,5 @@ PLATFORMS = (
     _platform("TeePublic", "print_on_demand", True, None),
     _platform("Society6", "print_on_demand", True, None),
 )
+
+PLATFORM: Mapping[str, Platform] = {platform.uid: platform for platform in PLATFORMS}

@@ -10,8 +10,17 @@ from domain.imports.events import (
     ImportRecognised,
     ImportRequested,
 )
+from domain.inventory.events import ItemCreated, ItemDeleted, ItemRevised, PhotoAdded, PhotoRemoved
 from domain.organization.events import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated, OrganizationCreated
-from domain.product.events import ProductCreated, ProductDeleted, ProductPriceOverridden, ProductRevised
+from domain.presence.events import PresenceCreated, PresenceDeleted, PresenceRepriced, PresenceRevised
+from domain.product.events import (
+    ProductCreated,
+    ProductDeleted,
+    ProductImageRemoved,
+    ProductImageReplaced,
+    ProductPriceOverridden,
+    ProductRevised,
+)
 
 EVENTS: dict[str, type[DomainEvent]] = {
     event.TOPIC: event
@@ -25,7 +34,18 @@ EVENTS: dict[str, type[DomainEvent]] = {
         ProductCreated,
         ProductRevised,
         ProductPriceOverridden,
+        ProductImageReplaced,
+        ProductImageRemoved,
         ProductDeleted,
+        PresenceCreated,
+        PresenceRevised,
+        PresenceRepriced,
+        PresenceDeleted,
+        ItemCreated,
+        ItemRevised,
+        PhotoAdded,
+        PhotoRemoved,
+        ItemDeleted,
         ImportRequested,
         ImportAttempted,
         ImportRecognised,

@@ -5,6 +5,7 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType
 
 from domain.event import DomainEvent
+from domain.image import Image
 
 Json = dict[str, Any]
 
@@ -80,8 +81,27 @@ class ProductPriceOverridden(DomainEvent, frozen=True, kw_only=True, omit_defaul
     price_override_usd: Decimal | None
 
 
+class ProductImageReplaced(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The seller uploaded a picture of the product, in the place of another where there was one."""
+
+    TOPIC: ClassVar[str] = "product.image-replaced.v1"
+
+    image: Image
+
+
+class ProductImageRemoved(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
+    TOPIC: ClassVar[str] = "product.image-removed.v1"
+
+
 class ProductDeleted(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
     TOPIC: ClassVar[str] = "product.deleted.v1"
 
 
-ProductEvent = ProductCreated | ProductRevised | ProductPriceOverridden | ProductDeleted
+ProductEvent = (
+    ProductCreated
+    | ProductRevised
+    | ProductPriceOverridden
+    | ProductImageReplaced
+    | ProductImageRemoved
+    | ProductDeleted
+)

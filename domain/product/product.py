@@ -7,16 +7,19 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from msgspec import UNSET, Struct
-from msgspec.structs import fields, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
-from domain.event import DomainEvent, Stamp
+from domain.event import DomainEvent, Stamp, own_fields, told
+from domain.image import Image
 from domain.product.events import (
     Credit,
     Json,
     ProductCreated,
     ProductDeleted,
     ProductEvent,
+    ProductImageRemoved,
+    ProductImageReplaced,
     ProductPriceOverridden,
     ProductRevised,
 )
@@ -53,12 +56,11 @@ class Product(Struct, frozen=True):
     external_id_title: str | None
     created: datetime
     updated: datetime
+    image: Image | None = None
 
 
-_BASE = frozenset(f.name for f in fields(DomainEvent))
-_REVISABLE = tuple(f.name for f in fields(ProductRevised) if f.name not in _BASE)
-_created = attrgetter(*(f.name for f in fields(ProductCreated) if f.name not in _BASE))
-_revised = attrgetter(*_REVISABLE)
+_REVISABLE = own_fields(ProductRevised)
+_created = attrgetter(*own_fields(ProductCreated))
 
 
 def create(id: UUID, values: Mapping[str, Any], stamp: Stamp) -> ProductCreated:
@@ -79,6 +81,15 @@ def revise(product: Product, values: Mapping[str, Any], stamp: Stamp) -> list[Pr
     return events
 
 
+def replace_image(product: Product, image: Image, stamp: Stamp) -> ProductImageReplaced:
+    return ProductImageReplaced(**stamp.on(product.id, product.version + 1), image=image)
+
+
+def remove_image(product: Product, stamp: Stamp) -> list[ProductEvent]:
+    """Return what takes the uploaded picture away; nothing where there is none."""
+    return [] if product.image is None else [ProductImageRemoved(**stamp.on(product.id, product.version + 1))]
+
+
 def delete(product: Product, stamp: Stamp) -> ProductDeleted:
     return ProductDeleted(**stamp.on(product.id, product.version + 1))
 
@@ -92,8 +103,9 @@ def evolve(product: Product | None, event: DomainEvent) -> Product | None:
             values: tuple[Any, ...] = (*base, *_created(event), at, at)
             return Product(*values)
         case ProductRevised() if product is not None:
-            set_now = {n: v for n, v in zip(_REVISABLE, _revised(event), strict=True) if v is not UNSET}
-            return replace(product, version=event.originator_version, updated=event.timestamp, **set_now)
+            return replace(
+                product, version=event.originator_version, updated=event.timestamp, **told(event, _REVISABLE)
+            )
         case ProductPriceOverridden() if product is not None:
             return replace(
                 product,
@@ -101,6 +113,10 @@ def evolve(product: Product | None, event: DomainEvent) -> Product | None:
                 updated=event.timestamp,
                 price_override_usd=event.price_override_usd,
             )
+        case ProductImageReplaced() if product is not None:
+            return replace(product, version=event.originator_version, updated=event.timestamp, image=event.image)
+        case ProductImageRemoved() if product is not None:
+            return replace(product, version=event.originator_version, updated=event.timestamp, image=None)
         case ProductDeleted():
             return None
     return product

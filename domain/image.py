@@ -1,0 +1,24 @@
+"""Pictures: what the log knows of a file in the bucket."""
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class Image(Struct, frozen=True):
+    """`blob` is the original's key in the bucket, `filename` what its sender called it; sizes in pixels."""
+
+    id: UUID
+    blob: str
+    content_type: str
+    width: int
+    height: int
+    size_bytes: int
+    filename: str
+
+
+class Photo(Image, frozen=True):
+    """A picture of one inventory item."""
+
+    created: datetime
