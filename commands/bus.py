@@ -9,7 +9,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-from commands import organization, product
+from commands import inventory, organization, presence, product
 from commands.imports import job
 from commands.recorder import Guard
 from commands.store import Receipt, Saved, Store
@@ -33,7 +33,13 @@ class Handler(Protocol):
     def __call__(self, command: Any, work: Work) -> Saved: ...
 
 
-HANDLERS: Mapping[Any, Handler] = {**organization.HANDLERS, **product.HANDLERS, **job.HANDLERS}
+HANDLERS: Mapping[Any, Handler] = {
+    **organization.HANDLERS,
+    **product.HANDLERS,
+    **presence.HANDLERS,
+    **inventory.HANDLERS,
+    **job.HANDLERS,
+}
 
 
 class Bus:

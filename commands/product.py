@@ -7,15 +7,16 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
+from commands import children
 from commands.credits import Name, resolve
 from commands.store import Claim, Saved
-from commands.work import Work
+from commands.work import Work, change
 from domain.credit.credit import ARTIST, LABEL, tidy
-from domain.errors import NotFound
 from domain.event import Change
+from domain.image import Image
+from domain.inventory.described import PRODUCT_FIELDS
 from domain.product import product as products
 from domain.product.events import Credit
-from domain.product.product import Product
 
 IMPORT_CLAIM = "import"
 
@@ -40,6 +41,25 @@ class ReviseProduct(Struct, frozen=True, kw_only=True):
     values: Mapping[str, Any]
     artist_name: str | UnsetType | None = UNSET
     music_label_name: str | UnsetType | None = UNSET
+
+    @property
+    def subject(self) -> UUID:
+        return self.id
+
+
+class ReplaceImage(Struct, frozen=True):
+    """Give the product an uploaded picture, which is in the bucket already."""
+
+    id: UUID
+    image: Image
+
+    @property
+    def subject(self) -> UUID:
+        return self.id
+
+
+class RemoveImage(Struct, frozen=True):
+    id: UUID
 
     @property
     def subject(self) -> UUID:
@@ -87,37 +107,56 @@ def create(command: CreateProduct, work: Work) -> Saved:
     linked = {field: credits[name] for field, name in names.items()}
     id = command.id or work.new_id()
     event = products.create(id, {**command.values, **linked}, work.stamp)
-    return work.save([*changes, Change(id, None, [event], products.evolve(None, event))], subject=id)
-
-
-def _load(id: UUID, work: Work) -> Product:
-    product = work.store.load(id, products.fold)
-    if product is None or product.organization != work.context.organization:
-        raise NotFound
-    return product
+    return work.save([*changes, change(id, None, [event], products.evolve)], subject=id)
 
 
 def revise(command: ReviseProduct, work: Work) -> Saved:
-    """Raises NotFound. What holds already makes no event; the answer's document is the product's in every case."""
-    product = _load(command.id, work)
+    """Raises NotFound. What holds already makes no event."""
+    product = work.load(command.id, products.fold)
     names = _names(command)
     credits, changes = resolve(work, names.values())
     values: dict[str, Any] = dict(command.values)
     for field, given in (("artist", command.artist_name), ("music_label", command.music_label_name)):
         if given is not UNSET:
             values[field] = credits[names[field]] if field in names else None
-    events = products.revise(product, values, work.stamp)
-    after = product
-    for event in events:
-        after = products.evolve(after, event) or after
-    return work.save([*changes, Change(product.id, product, events, after)], subject=product.id)
+    revision = change(product.id, product, products.revise(product, values, work.stamp), products.evolve)
+    changes.append(revision)
+    if all(getattr(product, field) == getattr(revision.after, field) for field in PRODUCT_FIELDS):
+        return work.save(changes, subject=product.id)
+    family = children.family(product.id, work)
+    items = children.items(family, work)
+    changes += [Change(item.id, item, [], item, revision.after) for item in items]
+    return work.save(changes, subject=product.id, steps=[children.hold(product.id, product.version, family.revision)])
+
+
+def replace_image(command: ReplaceImage, work: Work) -> Saved:
+    """Raises NotFound."""
+    product = work.load(command.id, products.fold)
+    event = products.replace_image(product, command.image, work.stamp)
+    return work.save([change(product.id, product, [event], products.evolve)], subject=product.id)
+
+
+def remove_image(command: RemoveImage, work: Work) -> Saved:
+    """Raises NotFound. Where no picture was uploaded nothing happens."""
+    product = work.load(command.id, products.fold)
+    events = products.remove_image(product, work.stamp)
+    return work.save([change(product.id, product, events, products.evolve)])
 
 
 def delete(command: DeleteProduct, work: Work) -> Saved:
-    """Raises NotFound. The product's claims end, so that an import can bring it back."""
-    product = _load(command.id, work)
+    """Raises NotFound. Items and presences go with it; claims end, so that an import can bring it back."""
+    product = work.load(command.id, products.fold)
+    family = children.family(product.id, work)
+    ended = children.ended(family, work)
     event = products.delete(product, work.stamp)
-    return work.save([Change(product.id, product, [event], None)], release=[product.id])
+    return work.save(
+        [*ended, change(product.id, product, [event], products.evolve)],
+        release=[product.id, *family.presences],
+        steps=[
+            children.hold(product.id, product.version, family.revision),
+            *children.disown([*family.items, *family.presences]),
+        ],
+    )
 
 
 def bring_in(
@@ -139,7 +178,7 @@ def bring_in(
         id = work.new_id()
         linked = {field: credits[name] for field, name in names.items()}
         event = products.create(id, {**row.values, **linked}, stamp)
-        changes.append(Change(id, None, [event], products.evolve(None, event)))
+        changes.append(change(id, None, [event], products.evolve))
         claims.append(Claim(organization, IMPORT_CLAIM, row.claim, id))
     return changes, claims
 
@@ -153,6 +192,8 @@ def import_products(command: ImportProducts, work: Work) -> Saved:
 HANDLERS: dict[Any, Any] = {
     CreateProduct: create,
     ReviseProduct: revise,
+    ReplaceImage: replace_image,
+    RemoveImage: remove_image,
     DeleteProduct: delete,
     ImportProducts: import_products,
 }

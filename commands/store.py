@@ -38,6 +38,10 @@ _SELECT_STREAM = b"""SELECT originator_id, originator_version, topic, state FROM
     WHERE originator_id = %b AND originator_version <= %b::bigint ORDER BY originator_version"""
 _SELECT_FIRSTS = b"""SELECT originator_id, originator_version, topic, state FROM events
     WHERE originator_id = ANY(%b) AND originator_version = 1"""
+_SELECT_ALL = b"""SELECT originator_id, originator_version, topic, state FROM events
+    WHERE originator_id = ANY(%b) ORDER BY originator_id, originator_version"""
+_SELECT_FAMILY = b"SELECT child_revision, items_made, items, presences FROM family(%b)"
+_SELECT_NUMBER = b"SELECT nextval('presence_number') AS number"
 _SELECT_EVENT = b"SELECT notification_id, state FROM events WHERE originator_id = %b AND originator_version = %b"
 _SELECT_HOLDERS = b"SELECT value, holder FROM claim WHERE organization = %b AND kind = %s AND value = ANY(%b)"
 _SELECT_RECEIPT = b"SELECT request, status, headers, body FROM receipt WHERE organization = %b AND key = %s"
@@ -65,6 +69,15 @@ class Receipt(NamedTuple):
     headers: str = "{}"
     subject: UUID | None = None
     body: str | None = None
+
+
+class Family(NamedTuple):
+    """A product's items and presences, oldest first. `revision` counts their events, `items_made` all items ever."""
+
+    revision: int
+    items_made: int
+    items: Sequence[UUID]
+    presences: Sequence[UUID]
 
 
 class Replayed(Exception):
@@ -100,6 +113,14 @@ class InlineProjection(Protocol):
 def _claim_step(claims: Sequence[Claim]) -> Step:
     # Sorted, so that two batches that claim the same values cannot wait for each other.
     return Step("take_claims(%b, %b::text[], %b::text[], %b)", [list(c) for c in zip(*sorted(claims), strict=True)])
+
+
+def _receipt_step(receipt: Receipt, documents: Mapping[UUID, str]) -> Step:
+    if receipt.subject is not None and receipt.subject not in documents:
+        # A product with items and presences: its document is whole in the database alone.
+        return Step("bind_product_receipt(%b, %s, %b, %b::smallint, %s, %b)", receipt[:6])
+    body = receipt.body if receipt.subject is None else documents[receipt.subject]
+    return Step("bind_receipt(%b, %s, %b, %b::smallint, %s, %s)", (*receipt[:5], body))
 
 
 def _append_step(stored: Sequence[StoredEvent]) -> Step:
@@ -160,6 +181,24 @@ class Store:
         rows = self._rows(_SELECT_FIRSTS, [list(ids)])
         return {row["originator_id"]: self._mapper.to_domain_event(StoredEvent(**row)) for row in rows}
 
+    def load_all(self, ids: Sequence[UUID]) -> dict[UUID, list[DomainEvent]]:
+        """Return the events of each stream of `ids` that exists, oldest first."""
+        streams: dict[UUID, list[DomainEvent]] = {}
+        for row in self._rows(_SELECT_ALL, [list(ids)]) if ids else ():
+            streams.setdefault(row["originator_id"], []).append(self._mapper.to_domain_event(StoredEvent(**row)))
+        return streams
+
+    def family(self, product: UUID) -> Family | None:
+        """Return what belongs to the product at this moment; None where it is gone."""
+        rows = self._rows(_SELECT_FAMILY, [product])
+        return Family(*rows[0].values()) if rows else None
+
+    def next_presence_number(self) -> int:
+        """Return a number that no presence of the deployment has or had."""
+        [row] = self._rows(_SELECT_NUMBER, ())
+        number: int = row["number"]
+        return number
+
     def holders(self, organization: UUID, kind: str, values: Sequence[str]) -> dict[str, UUID]:
         """Return who holds which of `values`; values without a holder are left out."""
         rows = self._rows(_SELECT_HOLDERS, [organization, kind, list(values)])
@@ -194,14 +233,16 @@ class Store:
         release: Sequence[UUID] = (),
         receipt: Receipt | None = None,
         guard: Guard | None = None,
+        steps: Sequence[Step] = (),
     ) -> Saved:
         """Append the events of `changes` with everything that goes with them, or nothing at all.
 
-        `release` names holders whose claims end. `guard` runs first in the transaction and raises to refuse it.
+        `release` names holders whose claims end. `guard` runs first in the transaction and raises to refuse it;
+        `steps` follow, before those of the projections.
         Raises Conflict (a stream moved on: load again), Taken (a claim has another holder), Replayed or
         IdempotencyMismatch (the receipt's key is bound), Busy (a lock did not come free), Unavailable.
         """
-        return self.write(self.prepare(changes, claims, release, receipt), guard)
+        return self.write(self.prepare(changes, claims, release, receipt, steps), guard)
 
     def prepare(
         self,
@@ -209,19 +250,19 @@ class Store:
         claims: Sequence[Claim] = (),
         release: Sequence[UUID] = (),
         receipt: Receipt | None = None,
+        first: Sequence[Step] = (),
     ) -> Prepared:
         """Return a save that only the database has still to do. It holds while nothing else writes to its streams."""
         stored = [self._mapper.to_stored_event(event) for change in changes for event in change.events]
         projected = [projection.project(changes) for projection in self._projections]
         documents = dict(item for made in projected for item in made.documents.items())
-        steps = [step for made in projected for step in made.steps]
+        steps = [*first, *(step for made in projected for step in made.steps)]
         if release:
             steps.append(Step("release_claims(%b)", (list(release),)))
         if claims:
             steps.append(_claim_step(claims))
         if receipt is not None:
-            body = receipt.body if receipt.subject is None else documents[receipt.subject]
-            steps.append(Step("bind_receipt(%b, %s, %b, %b::smallint, %s, %s)", (*receipt[:5], body)))
+            steps.append(_receipt_step(receipt, documents))
         if stored:
             steps.append(_append_step(stored))
         return Prepared(stored, steps, documents, receipt)
@@ -279,13 +320,13 @@ class Store:
 
     def _explained(self, error: psycopg.errors.UniqueViolation, receipt: Receipt | None) -> Exception:
         """Return what a refused constraint means. Raises IdempotencyMismatch."""
-        match error.diag.constraint_name:
-            case "receipt_pkey" if receipt is not None:
-                if (first := self.receipt(receipt.organization, receipt.key, receipt.request)) is not None:
-                    return Replayed(first)
-            case "claim_pkey":
-                return Taken(error.diag.message_detail)
-        return Conflict()
+        constraint = error.diag.constraint_name
+        # Who took the claim may be this request's own twin.
+        if receipt is not None and constraint in {"receipt_pkey", "claim_pkey"}:
+            first = self.receipt(receipt.organization, receipt.key, receipt.request)
+            if first is not None:
+                return Replayed(first)
+        return Taken(error.diag.message_detail) if constraint == "claim_pkey" else Conflict()
 
     def _rows(self, statement: bytes, values: Sequence[Any]) -> Rows:
         with _reachable():

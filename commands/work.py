@@ -1,13 +1,23 @@
 """What a handler works with: who asks, when, and the log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import reduce
+from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from commands.recorder import Guard
 from commands.store import Claim, Receipt, Saved, Store
-from domain.event import Change, Stamp
+from domain.errors import Invalid, NotFound
+from domain.event import Change, DomainEvent, Stamp, Step
+
+
+class _Owned(Protocol):
+    @property
+    def organization(self) -> UUID: ...
+
+
+Aggregate = TypeVar("Aggregate", bound=_Owned)
 
 
 class Context(NamedTuple):
@@ -32,15 +42,36 @@ class Work(NamedTuple):
     def stamp(self) -> Stamp:
         return Stamp(self.now, *self.context)
 
+    def load(self, id: UUID, fold: Callable[[Iterable[DomainEvent]], Aggregate | None]) -> Aggregate:
+        """Fold a stream of the organization's. Raises NotFound."""
+        found = self.store.load(id, fold)
+        if found is None or found.organization != self.context.organization:
+            raise NotFound
+        return found
+
     def save(
         self,
         changes: Sequence[Change],
         subject: UUID | None = None,
         claims: Sequence[Claim] = (),
         release: Sequence[UUID] = (),
+        steps: Sequence[Step] = (),
     ) -> Saved:
         """Save, with this attempt's guard and receipt; the receipt keeps the document of `subject`."""
         receipt = self.receipt
         if receipt is not None and receipt.body is None:
             receipt = receipt._replace(subject=subject)
-        return self.store.save(changes, claims=claims, release=release, receipt=receipt, guard=self.guard)
+        return self.store.save(changes, claims=claims, release=release, receipt=receipt, guard=self.guard, steps=steps)
+
+
+def change(
+    id: UUID, before: Any, events: Sequence[DomainEvent], evolve: Callable[[Any, Any], Any], product: Any = None
+) -> Change:
+    """Return the step that these events are for the aggregate."""
+    return Change(id, before, events, reduce(evolve, events, before), product)
+
+
+def refuse(*errors: Mapping[str, Any]) -> None:
+    """Raise Invalid with all the errors by field, whoever found them; the first to name a field counts."""
+    if any(errors):
+        raise Invalid({field: messages for found in reversed(errors) for field, messages in found.items()})

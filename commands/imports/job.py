@@ -8,8 +8,7 @@ from msgspec import Struct
 
 from commands.product import IMPORT_CLAIM, ImportRow, bring_in
 from commands.store import Claim, Saved
-from commands.work import Work
-from domain.errors import NotFound
+from commands.work import Work, change
 from domain.event import Change
 from domain.imports import imports
 from domain.imports.events import ImportEvent, RowError, RowRepeat
@@ -137,17 +136,11 @@ def fail(command: FailImport, work: Work) -> Saved:
 
 
 def _load(command: _AboutImport, work: Work) -> Import:
-    state = work.store.load(command.id, imports.fold)
-    if state is None or state.organization != work.context.organization:
-        raise NotFound
-    return state
+    return work.load(command.id, imports.fold)
 
 
 def _change(id: UUID, state: Import | None, events: Sequence[ImportEvent]) -> Change:
-    after = state
-    for event in events:
-        after = imports.evolve(after, event)
-    return Change(id, state, events, after)
+    return change(id, state, events, imports.evolve)
 
 
 HANDLERS: dict[Any, Any] = {

@@ -6,6 +6,9 @@ from domain.choices import ITEM_CONDITIONS
 from domain.inventory.inventory import Item
 from domain.product.product import Product
 
+PRODUCT_FIELDS = ("title", "artist", "catalog_number", "sku")
+"""What of a product an item shows: with these its items change."""
+
 _RUNS = re.compile(r"[^\W_]+")
 _RANK = {grade: rank for rank, grade in enumerate(ITEM_CONDITIONS)}
 _TIERS = {

@@ -15,6 +15,7 @@ from domain.event import DomainEvent, Stamp, own_fields, told
 from domain.image import Image, Photo
 from domain.inventory.events import ItemCreated, ItemDeleted, ItemEvent, ItemRevised, PhotoAdded, PhotoRemoved
 
+MAX_PHOTOS = 100
 _GONE, _BEFORE_ARRIVAL = frozenset({"shipped", "archived"}), frozenset({"draft", "ordered"})
 
 
@@ -68,6 +69,9 @@ def revise(item: Item, values: Mapping[str, Any], stamp: Stamp) -> list[ItemEven
 
 
 def add_photo(item: Item, photo: Image, stamp: Stamp) -> PhotoAdded:
+    """Raises Invalid where the item has as many as it may have."""
+    if len(item.photos) >= MAX_PHOTOS:
+        raise Invalid({"file": [f"An item has no more than {MAX_PHOTOS} photos."]})
     return PhotoAdded(**stamp.on(item.id, item.version + 1), photo=photo)
 
 

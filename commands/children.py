@@ -1,0 +1,68 @@
+"""Items and presences are streams of their own. These steps keep them together with their product.
+
+Every write to a product's family holds the product's row first: who decided on what has changed since decides again.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from commands.store import Family
+from commands.work import Work, change
+from domain.errors import Conflict
+from domain.event import Change, Step
+from domain.inventory import inventory
+from domain.inventory.inventory import Item
+from domain.presence import presence as presences
+
+T = TypeVar("T")
+
+INVENTORY, PRESENCE = "inventory", "presence"
+
+
+def family(product: UUID, work: Work) -> Family:
+    """Return what belongs to a product that is in the log. Raises Conflict where it has just gone."""
+    found = work.store.family(product)
+    if found is None:
+        raise Conflict
+    return found
+
+
+def items(of: Family, work: Work) -> list[Item]:
+    """Raises Conflict where one of them has just gone."""
+    streams = work.store.load_all(of.items)
+    return [_still(inventory.fold(streams.get(id, ()))) for id in of.items]
+
+
+def ended(of: Family, work: Work) -> list[Change]:
+    """Return what deletes them all. Raises Conflict where one of them has just gone."""
+    streams = work.store.load_all([*of.items, *of.presences])
+    changes: list[Change] = []
+    for id in of.items:
+        item = _still(inventory.fold(streams.get(id, ())))
+        changes.append(change(id, item, [inventory.delete(item, work.stamp)], inventory.evolve))
+    for id in of.presences:
+        presence = _still(presences.fold(streams.get(id, ())))
+        changes.append(change(id, presence, [presences.delete(presence, work.stamp)], presences.evolve))
+    return changes
+
+
+def _still(aggregate: T | None) -> T:
+    if aggregate is None:
+        raise Conflict
+    return aggregate
+
+
+def hold(product: UUID, version: int | None = None, revision: int | None = None) -> Step:
+    """Lock the product: it is there, at `version`, and its family at `revision` where that is given, or Conflict."""
+    return Step("hold_product(%b, %b::bigint, %b::bigint)", (product, version, revision))
+
+
+def adopt(product: UUID, child: UUID, kind: str, number: int | None = None) -> Step:
+    """Let the child belong to a product that is held. An item is its `number`th, or Conflict."""
+    return Step("adopt(%b, %b, %s, %b::integer)", (product, child, kind, number))
+
+
+def disown(children: Sequence[UUID]) -> list[Step]:
+    """Let them belong to their product, which is held, no longer."""
+    return [Step("disown(%b)", (list(children),))] if children else []

@@ -1,0 +1,105 @@
+"""Commands about marketplace presences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from commands.children import PRESENCE, adopt, disown, hold
+from commands.store import Claim, Saved
+from commands.work import Work, change, refuse
+from domain.errors import Invalid, NotFound, Taken
+from domain.event import Change, Step
+from domain.presence import presence as presences
+from domain.presence.presence import Presence
+from domain.product import product as products
+
+LISTING_CLAIM = "presence"
+DUPLICATE = "The fields product, platform, external_listing_id must make a unique set."
+
+
+class CreatePresence(Struct, frozen=True, kw_only=True):
+    """`values` are PresenceCreated's fields by name. `errors` is what a form found wrong with the request already."""
+
+    product: UUID
+    values: Mapping[str, Any]
+    id: UUID | None = None
+    errors: Mapping[str, Any] = {}
+
+    @property
+    def subject(self) -> UUID:
+        return self.product
+
+
+class RevisePresence(Struct, frozen=True, kw_only=True):
+    """Fields that are not in `values` stay. `errors` is what a form found wrong with the request already."""
+
+    id: UUID
+    product: UUID
+    values: Mapping[str, Any]
+    errors: Mapping[str, Any] = {}
+
+    @property
+    def subject(self) -> UUID:
+        return self.id
+
+
+class DeletePresence(Struct, frozen=True):
+    id: UUID
+    product: UUID
+
+    @property
+    def subject(self) -> UUID:
+        return self.id
+
+
+def create(command: CreatePresence, work: Work) -> Saved:
+    """The answer's document is the presence's. Raises NotFound for the product, Invalid."""
+    product = work.load(command.product, products.fold)
+    refuse(command.errors)
+    id = command.id or work.new_id()
+    event = presences.create(id, product.id, work.store.next_presence_number(), command.values, work.stamp)
+    made = change(id, None, [event], presences.evolve)
+    return _save(work, made, [hold(product.id), adopt(product.id, id, PRESENCE)])
+
+
+def revise(command: RevisePresence, work: Work) -> Saved:
+    """Raises NotFound, Invalid. What holds already makes no event."""
+    presence = _load(command, work)
+    refuse(command.errors)
+    events = presences.revise(presence, command.values, work.stamp)
+    if not events:
+        return work.save([])
+    return _save(work, change(presence.id, presence, events, presences.evolve), [hold(presence.product)])
+
+
+def delete(command: DeletePresence, work: Work) -> Saved:
+    """Raises NotFound. Its listing may be another presence's from now on."""
+    presence = _load(command, work)
+    gone = change(presence.id, presence, [presences.delete(presence, work.stamp)], presences.evolve)
+    return work.save([gone], release=[presence.id], steps=[hold(presence.product), *disown([presence.id])])
+
+
+def _load(command: RevisePresence | DeletePresence, work: Work) -> Presence:
+    presence = work.load(command.id, presences.fold)
+    if presence.product != command.product:
+        raise NotFound
+    return presence
+
+
+def _save(work: Work, step: Change, steps: Sequence[Step]) -> Saved:
+    """Save with the claim to the listing, which moves with it. Raises Invalid where another presence has it."""
+    before: Presence | None = step.before
+    after: Presence = step.after
+    held = before.listing if before else None
+    moved = after.listing != held
+    claims = [Claim(after.organization, LISTING_CLAIM, after.listing, after.id)] if moved and after.listing else []
+    release = [after.id] if moved and held else []
+    try:
+        return work.save([step], subject=after.id, claims=claims, release=release, steps=steps)
+    except Taken:
+        raise Invalid({"non_field_errors": [DUPLICATE]}) from None
+
+
+HANDLERS: dict[Any, Any] = {CreatePresence: create, RevisePresence: revise, DeletePresence: delete}
