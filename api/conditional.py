@@ -8,10 +8,12 @@ from litestar.types import Scope
 
 from api.answers import Answer, Header
 from api.requests import header
+from projections.documents import DOCUMENT_VERSION
 
 ANY = "*"
 CACHED: Header = (b"cache-control", b"private, no-cache")
 _TAG = re.compile(r'(W/)?("[^"]*")')
+_AGE = re.compile(r'\+[0-9]+"$')
 
 
 def is_known(scope: Scope, etag: str) -> bool:
@@ -29,12 +31,22 @@ def tagged(scope: Scope, body: bytes, headers: Iterable[Header] = (CACHED,)) -> 
     return Answer(status=304, headers=mine) if is_known(scope, tag) else Answer(body, headers=mine)
 
 
+def content_tag(document: str) -> str:
+    """Return the tag of an object that its stored document tells apart, holes and all; its age comes last in both."""
+    content, _, age = document.rpartition(',"days_in_inventory":')
+    digest = blake2b((content or age).encode(), digest_size=12).hexdigest()
+    return f'"{DOCUMENT_VERSION}-{digest}+{age[:-1]}"' if content else f'"{DOCUMENT_VERSION}-{digest}"'
+
+
 def accepted(scope: Scope) -> Callable[[str], bool] | None:
-    """Return what says whether If-Match lets a write of the object with some tag through; None without If-Match."""
+    """Return what says whether If-Match lets a write of the object with some tag through; None without If-Match.
+
+    What only time has changed, an age behind a `+` in the tag, does not make a write stale.
+    """
     given = header(scope, b"if-match")
     if given is None:
         return None
     if given.strip() == ANY:
         return lambda _: True
-    tags = {tag for weak, tag in _TAG.findall(given) if not weak}
+    tags = {_AGE.sub('"', tag) for weak, tag in _TAG.findall(given) if not weak}
     return tags.__contains__

@@ -19,6 +19,7 @@ from api.services import services
 from commands.organization import CreateKey, RevokeKey, RotateKey, new_secret
 from commands.store import Replayed
 from domain import ids
+from domain.errors import Invalid
 from domain.organization.form import CREATE_KEY
 from projections.organizations import KeyDocument, key_document, keys
 
@@ -45,7 +46,9 @@ async def list_keys(request: ApiRequest) -> Answer:
 
 @post(PATH, before_request=admit, scope="admin", operation=declared.CREATE)
 async def create_key(request: ApiRequest) -> Answer:
-    body, values = await said(request, CREATE_KEY)
+    body, values, errors = await said(request, CREATE_KEY)
+    if errors:
+        raise Invalid(errors)
     id, secret = uuid7(), new_secret()
     command = CreateKey(id=id, name=values["name"], scopes=values["scopes"], digest=secret.digest, prefix=secret.prefix)
     return await _show(request, command, secret.text, body, status=201)

@@ -1,7 +1,7 @@
 """What the handlers of all objects share: whom the path names, what the body says, how the object is answered."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from api.answers import Answer, Header
@@ -16,7 +16,7 @@ from commands.store import Replayed
 from domain import ids
 from domain.errors import Invalid, NotFound
 from domain.form import Form
-from projections.documents import etag, fill
+from projections.documents import fill
 
 
 def path_id(request: ApiRequest, prefix: str) -> UUID:
@@ -27,40 +27,51 @@ def path_id(request: ApiRequest, prefix: str) -> UUID:
     return id
 
 
-async def said(request: ApiRequest, form: Form) -> tuple[Mapping[str, Any], dict[str, Any]]:
-    """Return the JSON body, as sent and as the form's values. Raises Invalid with all that is wrong."""
-    body = await json_body(request)
-    values, errors = form.parse(body, is_strict(request))
-    if errors:
-        raise Invalid(errors)
-    return body, values
+class Said(NamedTuple):
+    """A JSON body, as sent and as its form reads it: `values` of what is right, `errors` of what is not, by field."""
+
+    body: Mapping[str, Any]
+    values: dict[str, Any]
+    errors: dict[str, Any]
 
 
-async def said_of(
-    request: ApiRequest, form: Form, found: Callable[[], Awaitable[object]]
-) -> tuple[Mapping[str, Any], dict[str, Any]]:
-    """Return what `said` does of an object that `found` looks up, or raises NotFound for.
-
-    An object that is not there is 404, whatever is said of it.
-    """
+async def said(request: ApiRequest, form: Form, found: Callable[[], Awaitable[object]] | None = None) -> Said:
+    """Read the body. Raises what is wrong with it as a whole, but first NotFound if `found` does: an object that is
+    not there is 404, whatever is said of it."""
     try:
-        return await said(request, form)
+        body = await json_body(request)
     except (BadRequest, UnsupportedMediaType, Invalid):
-        await found()
+        if found is not None:
+            await found()
         raise
+    return Said(body, *form.parse(body, is_strict(request)))
 
 
 async def create(
-    request: ApiRequest, id: UUID, command: Any, body: Any, headers: Mapping[str, str], status: int = 201
+    request: ApiRequest,
+    id: UUID,
+    command: Any,
+    said: Said,
+    headers: Mapping[str, str],
+    told: Callable[[str], Mapping[str, str]] = lambda _: {},
 ) -> Answer:
-    """Run the command that makes the object and answer with it. A repeat of the request gets the first answer."""
+    """Run the command that makes the object and answer with it. A repeat of the request gets the first answer.
+
+    `told` are headers that its document tells, which is text with holes. What was said wrongly is the command's to
+    refuse and binds no Idempotency-Key.
+    """
     within = services(request)
     base_url = within.addresses.base_url(request.scope)
+    receipt = None if said.errors else receipt_for(request, said.body, headers)
     try:
-        saved = await within.execute(request, command, receipt=receipt_for(request, body, headers, status=status))
+        saved = await within.execute(request, command, receipt=receipt)
     except Replayed as replayed:
-        return replay(replayed.receipt, base_url)
-    return Answer(fill(saved.documents[id], base_url), status, raw(headers))
+        answer, document = replay(replayed.receipt, base_url), replayed.receipt.body or ""
+    else:
+        document = saved.documents[id]
+        answer = Answer(fill(document, base_url), 201, raw(headers))
+    answer.headers += raw(told(document))
+    return answer
 
 
 def show(request: ApiRequest, document: str, tag: str) -> Answer:
@@ -71,13 +82,18 @@ def show(request: ApiRequest, document: str, tag: str) -> Answer:
     return Answer(fill(document, services(request).addresses.base_url(request.scope)), headers=headers)
 
 
-def guard(request: ApiRequest, id: UUID, expect: Callable[[UUID, Callable[[Any], bool]], Guard]) -> Guard | None:
+def guard(
+    request: ApiRequest,
+    id: UUID,
+    expect: Callable[[UUID, Callable[[Any], bool]], Guard],
+    tag: Callable[[Any], str],
+) -> Guard | None:
     """Return what refuses a write that If-Match does not let through; None without If-Match.
 
-    `expect` makes a guard of an object's id and of what is said of its row's tag.
+    `expect` makes a guard of an object's id and of what is said of its row; `tag` makes a row's entity tag.
     """
     accepts = accepted(request.scope)
-    return None if accepts is None else expect(id, lambda tag: accepts(etag(tag)))
+    return None if accepts is None else expect(id, lambda row: accepts(tag(row)))
 
 
 def page_of(request: ApiRequest, path: str, query: Query, *, count: int, number: int, size: int, results: str) -> bytes:

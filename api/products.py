@@ -11,14 +11,14 @@ from api.answers import Answer
 from api.auth import admit
 from api.conditional import CACHED, is_known
 from api.errors import InvalidPage
-from api.objects import create, guard, page_of, path_id, said, said_of, show
+from api.objects import create, guard, page_of, path_id, said, show
 from api.openapi import products as declared
 from api.product_filters import product_query
 from api.requests import ApiRequest, parse_query
 from api.services import services
 from commands.product import CreateProduct, DeleteProduct, ReviseProduct
 from domain import ids
-from domain.errors import NotFound
+from domain.errors import Invalid, NotFound
 from domain.product.form import CREATE, REVISE
 from projections.catalogue import Row, detail, expect
 from projections.documents import DOCUMENT_VERSION, etag
@@ -50,8 +50,10 @@ async def list_products(request: ApiRequest) -> Answer:
 
 @post(PATH, before_request=admit, scope="write", operation=declared.CREATE)
 async def create_product(request: ApiRequest) -> Answer:
-    body, values = await said(request, CREATE)
-    id = uuid7()
+    body = await said(request, CREATE)
+    if body.errors:
+        raise Invalid(body.errors)
+    id, values = uuid7(), body.values
     command = CreateProduct(
         id=id,
         artist_name=values.pop("artist_name", None),
@@ -71,14 +73,17 @@ async def get_product(request: ApiRequest) -> Answer:
 @patch(ONE, before_request=admit, scope="write", operation=declared.REVISE)
 async def revise_product(request: ApiRequest) -> Answer:
     id = path_id(request, ids.PRODUCT)
-    _, values = await said_of(request, REVISE, lambda: found(request))
+    _, values, errors = await said(request, REVISE, lambda: found(request))
+    if errors:
+        await found(request)
+        raise Invalid(errors)
     command = ReviseProduct(
         id=id,
         artist_name=values.pop("artist_name", UNSET),
         music_label_name=values.pop("music_label_name", UNSET),
         values=values,
     )
-    await services(request).execute(request, command, guard=guard(request, id, expect))
+    await services(request).execute(request, command, guard=guard(request, id, expect, etag))
     row = await found(request)
     return show(request, row.document, etag(row.revision))
 
@@ -86,7 +91,7 @@ async def revise_product(request: ApiRequest) -> Answer:
 @delete(ONE, before_request=admit, scope="write", status_code=200, operation=declared.DELETE)
 async def delete_product(request: ApiRequest) -> Answer:
     id = path_id(request, ids.PRODUCT)
-    await services(request).execute(request, DeleteProduct(id), guard=guard(request, id, expect))
+    await services(request).execute(request, DeleteProduct(id), guard=guard(request, id, expect, etag))
     return Answer(status=204)
 
 
