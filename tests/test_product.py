@@ -6,30 +6,41 @@ from uuid import UUID
 import msgspec
 from hypothesis import given as for_all
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain.event import DomainEvent
+from domain.image import Image
 from domain.product import product as products
 from domain.product.events import (
     Credit,
     ProductCreated,
     ProductDeleted,
+    ProductImageRemoved,
+    ProductImageReplaced,
     ProductPriceOverridden,
     ProductRevised,
 )
 from domain.product.product import Product, fold
 from domain.vocabulary import EVENTS
-from tests.scenario import NOW, ORGANIZATION, STAMP, given
+from tests.scenario import NOW, ORGANIZATION, STAMP, scenario
 
 ID = UUID("01a20000-0000-7000-8000-0000000000aa")
 APPLE = Credit(UUID(int=7), "Apple Records")
+given = scenario(products.evolve)
 LATER = STAMP._replace(timestamp=NOW + timedelta(days=1), actor="system")
 
+COVER = Image(UUID(int=8), "images/8/original", "image/jpeg", 1200, 1190, 345_678, "cover.jpg")
 created = products.create(ID, {"title": "Abbey Road", "type": "physical", "tags": ("rock",)}, STAMP)
 
 
-def test_a_new_product_has_what_it_was_created_with_and_empty_values_for_the_rest() -> None:
-    product = fold([created])
+def _product(*events: DomainEvent) -> Product:
+    product = fold(events)
     assert product is not None
+    return product
+
+
+def test_a_new_product_has_what_it_was_created_with_and_empty_values_for_the_rest() -> None:
+    product = _product(created)
     assert (product.id, product.organization, product.version) == (ID, ORGANIZATION, 1)
     assert (product.title, product.type, product.tags) == ("Abbey Road", "physical", ("rock",))
     assert (product.artist, product.formats, product.price_override_usd) == (None, None, None)
@@ -69,6 +80,19 @@ def test_the_type_never_changes() -> None:
     given(created).when(lambda p: products.revise(p, {"type": "nft"}, LATER)).then(type="physical")
 
 
+def test_an_image_takes_the_place_of_the_one_before_and_can_be_taken_away() -> None:
+    first = products.replace_image(_product(created), COVER, LATER)
+    back = replace(COVER, id=UUID(int=9))
+    given(created, first).when(lambda p: products.replace_image(p, back, LATER)).then(
+        ProductImageReplaced, image=back, version=3, updated=LATER.timestamp
+    )
+    given(created, first).when(lambda p: products.remove_image(p, LATER)).then(ProductImageRemoved, image=None)
+
+
+def test_taking_away_an_image_that_is_not_there_records_nothing() -> None:
+    given(created).when(lambda p: products.remove_image(p, LATER)).then(version=1)
+
+
 def test_a_deleted_product_has_no_state() -> None:
     assert given(created).when(lambda p: products.delete(p, LATER)).then(ProductDeleted) is None
 
@@ -90,8 +114,7 @@ def test_whatever_the_revisions_the_fold_is_the_last_value_of_each_field(revisio
     events: list[DomainEvent] = [created]
     naive: dict[str, Any] = {"title": "Abbey Road", "type": "physical", "tags": ("rock",)}
     for values in revisions:
-        state = fold(events)
-        assert state is not None
+        state = _product(*events)
         made = products.revise(state, values, LATER)
         assert bool(made) == any(naive.get(name, getattr(state, name)) != value for name, value in values.items())
         events.extend(made)
