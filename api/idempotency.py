@@ -10,8 +10,8 @@ import msgspec
 from api.answers import Answer
 from api.errors import BadRequest
 from api.requests import ApiRequest, header
+from api.services import services
 from commands.store import Receipt
-from projections.documents import fill
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 REPLAYED = (b"idempotent-replayed", b"true")
@@ -57,8 +57,8 @@ def _canonical(value: Any) -> Any:
     return value
 
 
-def replay(receipt: Receipt, base_url: str) -> Answer:
+def replay(request: ApiRequest, receipt: Receipt) -> Answer:
     """Return the first answer once more."""
     headers = msgspec.json.decode(receipt.headers, type=dict[str, str])
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    return Answer(fill(receipt.body or "", base_url), receipt.status, [*raw, REPLAYED])
+    return Answer(services(request).fill(request, receipt.body or ""), receipt.status, [*raw, REPLAYED])

@@ -25,7 +25,7 @@ from commands.store import Receipt, Replayed, Saved
 from domain import ids
 from domain.errors import Invalid, NotFound
 from domain.imports.form import Asked, parse
-from projections.documents import etag, fill
+from projections.documents import etag
 from projections.imports import Row, detail, page
 
 PATH = "/api/v1/imports"
@@ -48,7 +48,6 @@ async def list_imports(request: ApiRequest) -> Answer:
 @post(PATH, before_request=admit, scope="write", status_code=202, operation=declared.CREATE)
 async def create_import(request: ApiRequest) -> Answer:
     within, id = services(request), uuid7()
-    base_url = within.addresses.base_url(request.scope)
     headers = {"Location": f"{PATH}/{ids.uid(ids.IMPORT, id)}/"}
     async with uploaded(request) as form:
         asked, errors = parse(form.fields, MAP_FIELDS)
@@ -64,8 +63,8 @@ async def create_import(request: ApiRequest) -> Answer:
         try:
             saved = await _hand_in(request, id, upload, asked, receipt)
         except Replayed as replayed:
-            return replay(replayed.receipt, base_url)
-    return Answer(fill(saved.documents[id], base_url), 202, raw(headers))
+            return replay(request, replayed.receipt)
+    return Answer(within.fill(request, saved.documents[id]), 202, raw(headers))
 
 
 async def _hand_in(request: ApiRequest, id: UUID, upload: Upload, asked: Asked, receipt: Receipt | None) -> Saved:

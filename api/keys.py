@@ -75,7 +75,7 @@ async def _show(request: ApiRequest, command: CreateKey | RotateKey, secret: str
     try:
         saved = await within.execute(request, command, receipt=receipt)
     except Replayed as replayed:
-        return replay(replayed.receipt, "")
+        return replay(request, replayed.receipt)
     document = msgspec.json.decode(saved.documents[command.id], type=KeyDocument)
     return json_answer(msgspec.structs.replace(document, key=secret), status, headers=[_NO_STORE])
 

@@ -16,7 +16,6 @@ from commands.store import Replayed
 from domain import ids
 from domain.errors import Invalid, NotFound
 from domain.form import Form
-from projections.documents import fill
 
 
 def path_id(request: ApiRequest, prefix: str) -> UUID:
@@ -61,15 +60,14 @@ async def create(
     refuse and binds no Idempotency-Key.
     """
     within = services(request)
-    base_url = within.addresses.base_url(request.scope)
     receipt = None if said.errors else receipt_for(request, said.body, headers)
     try:
         saved = await within.execute(request, command, receipt=receipt)
     except Replayed as replayed:
-        answer, document = replay(replayed.receipt, base_url), replayed.receipt.body or ""
+        answer, document = replay(request, replayed.receipt), replayed.receipt.body or ""
     else:
         document = saved.documents[id]
-        answer = Answer(fill(document, base_url), 201, raw(headers))
+        answer = Answer(within.fill(request, document), 201, raw(headers))
     answer.headers += raw(told(document))
     return answer
 
@@ -79,7 +77,7 @@ def show(request: ApiRequest, document: str, tag: str) -> Answer:
     headers: list[Header] = [(b"etag", tag.encode()), CACHED]
     if request.scope["method"] == "GET" and is_known(request.scope, tag):
         return Answer(status=304, headers=headers)
-    return Answer(fill(document, services(request).addresses.base_url(request.scope)), headers=headers)
+    return Answer(services(request).fill(request, document), headers=headers)
 
 
 def guard(
@@ -98,10 +96,9 @@ def guard(
 
 def page_of(request: ApiRequest, path: str, query: Query, *, count: int, number: int, size: int, results: str) -> bytes:
     """Return one page of a list; `results` is the inside of its array, with holes."""
-    base_url = services(request).addresses.base_url(request.scope)
-    return page_body(
-        f"{base_url}{path}/", query, count=count, number=number, size=size, results=fill(results, base_url)
-    )
+    within = services(request)
+    url = f"{within.addresses.base_url(request.scope)}{path}/"
+    return page_body(url, query, count=count, number=number, size=size, results=within.fill(request, results))
 
 
 def raw(headers: Mapping[str, str]) -> list[Header]:

@@ -20,6 +20,7 @@ from commands.waiting import in_loop
 from commands.work import Context
 from domain.errors import Busy
 from projections.base import Reader
+from projections.documents import fill
 from projections.organizations import Gate
 
 T = TypeVar("T")
@@ -42,6 +43,10 @@ class Services(Struct, frozen=True, kw_only=True):
     uses: Uses
     threads: ThreadPoolExecutor
     turns: asyncio.Semaphore
+
+    def fill(self, request: ApiRequest, text: str) -> bytes:
+        """Close the holes of a document, or of many in a row, as this request's answer shows them."""
+        return fill(text, self.addresses.base_url(request.scope))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)

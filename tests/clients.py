@@ -19,7 +19,7 @@ from commands.work import Context
 from domain.organization.organization import SCOPES
 from projections.organizations import OrganizationsProjection
 
-PRODUCTS = "/api/v1/products/"
+PRODUCTS, INVENTORY = "/api/v1/products/", "/api/v1/inventory/"
 
 
 class Key(NamedTuple):
@@ -75,6 +75,28 @@ def key(database_url: str) -> Key:
 async def create(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
     """Create a product; return it as answered."""
     response = await client.post(PRODUCTS, json={"title": "Abbey Road", **fields})
+    assert response.status_code == 201, response.text
+    created: dict[str, Any] = response.json()
+    return created
+
+
+async def create_item(client: httpx.AsyncClient, product: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """Create an inventory item of a product; return it as answered."""
+    response = await client.post(INVENTORY, json={"product_uid": product["uid"], **fields})
+    assert response.status_code == 201, response.text
+    created: dict[str, Any] = response.json()
+    return created
+
+
+def presences_of(product: dict[str, Any]) -> str:
+    return f"{PRODUCTS}{product['uid']}/marketplace-presences/"
+
+
+async def create_presence(
+    client: httpx.AsyncClient, product: dict[str, Any], platform: str = "plat_ebay", **fields: Any
+) -> dict[str, Any]:
+    """Create a presence of a product; return it as answered."""
+    response = await client.post(presences_of(product), json={"platform_uid": platform, **fields})
     assert response.status_code == 201, response.text
     created: dict[str, Any] = response.json()
     return created
