@@ -9,9 +9,11 @@ from domain import ids
 from domain.fields import NOT_A_STRING, NOT_BLANK, Field, FieldError, Schema, Text, shown
 
 URL_LENGTH = 2000
-_LABEL = r"[a-zA-Z0-9\u00a1-\uffff](?:[a-zA-Z0-9\u00a1-\uffff-]{0,61}[a-zA-Z0-9\u00a1-\uffff])?"
+# A letter or digit: of ASCII these alone, of the rest whatever is no space.
+_SIGN = r"[^\s\u0000-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00a0\ufeff]"
+_LABEL = rf"{_SIGN}(?:(?:{_SIGN}|-){{0,61}}{_SIGN})?"
 _HOST = rf"(?:localhost|{_LABEL}(?:\.{_LABEL})+)"
-_REST = r"(?:[/?#][^\s\u0000-\u001f\u007f]*)?"
+_REST = r"(?:[/?#][^\s\u0000-\u001f\u007f\ufeff]*)?"
 _URL = rf"^[hH][tT][tT][pP][sS]?://{_HOST}(?::[0-9]{{1,5}})?{_REST}$"
 _is_url = re.compile(_URL + r"\Z").match
 _TEXT = Text(max_length=URL_LENGTH)

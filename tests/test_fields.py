@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.fields import Boolean, Choice, Field, FieldError, ListOf, Text
+from domain.reference_fields import KnownReference, Reference, Url
 from domain.special_fields import JsonObject, Money, Year
 
 TITLE = Text(max_length=255)
@@ -172,7 +173,8 @@ def test_a_json_object_has_a_depth_and_a_size() -> None:
     assert refusal(JsonObject(), [1]) == ['Expected a dictionary of items but got type "list".']
 
 
-FIELDS = [TITLE, TAGS, KIND, Boolean(nullable=True), Money(nullable=True), Year(), JsonObject()]
+REFERENCES = [Url(), Reference(prefix="prod_"), KnownReference(known={"plat_ebay": "eBay"})]
+FIELDS = [TITLE, TAGS, KIND, Boolean(nullable=True), Money(nullable=True), Year(), JsonObject(), *REFERENCES]
 
 
 ANYTHING = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists)
