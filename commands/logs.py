@@ -52,6 +52,7 @@ def configure(log_format: Literal["console", "json"], log_level: str) -> None:
         own: list[Processor] = [*shared, structlog.processors.JSONRenderer(_bytes)]
         factory: Any = structlog.BytesLoggerFactory(sys.stderr.buffer)
     else:
+        shared.append(_in_lines)
         final = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
         own = [*shared, final]
         factory = structlog.WriteLoggerFactory(sys.stderr)
@@ -101,6 +102,13 @@ def _explain(_: Any, __: str, event: EventDict) -> EventDict:
     error = found[1] if isinstance(found, tuple) else found
     if isinstance(error, BaseException):
         event.update(described(error))
+    return event
+
+
+def _in_lines(_: Any, __: str, event: EventDict) -> EventDict:
+    """Give the console a stack as it takes it: as text, below the line."""
+    if isinstance(stack := event.get("stack"), list):
+        event["stack"] = "\n".join(stack)
     return event
 
 

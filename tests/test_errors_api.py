@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit, urlunsplit
 
@@ -160,6 +161,19 @@ async def test_what_is_unexpected_is_a_500_without_a_trace(
     [line] = [line for line in lines if line.get("request_id") == "find-me"]
     assert line["error"] == "builtins.AttributeError"
     assert line["stack"]
+
+
+async def test_what_is_unexpected_is_told_on_a_console_too(
+    plain_settings: Settings, key: Key, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings = replace(plain_settings, log_format="console", log_level="error")
+    async with serving(settings, key.text) as client:
+        client._transport.app.state.services = None  # type: ignore[attr-defined]
+        response = await client.get(PRODUCTS)
+    assert (response.status_code, response.json()) == (500, {"detail": "Internal server error."})
+    said = capfd.readouterr().err
+    assert "builtins.AttributeError" in said
+    assert re.search(r"^/.*\.py:\d+ \w+$", said, re.MULTILINE)
 
 
 async def test_every_answer_has_a_request_id_of_the_client_s_or_of_ours(api: httpx.AsyncClient) -> None:
