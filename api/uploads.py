@@ -60,17 +60,20 @@ class Form(Struct):
 
 
 @asynccontextmanager
-async def uploaded(request: ApiRequest) -> AsyncIterator[Form]:
-    """Give the request's form; its files are gone afterwards. Raises BadRequest for what is no form, BodyTooLarge as
-    soon as that is known, BodyTimeout, UnsupportedMediaType."""
+async def uploaded(request: ApiRequest, limit_bytes: int | None = None) -> AsyncIterator[Form]:
+    """Give the request's form; its files are gone afterwards. None is larger than the limit, or than the settings'.
+
+    Raises BadRequest for what is no form, BodyTooLarge as soon as that is known, BodyTimeout, UnsupportedMediaType.
+    """
     settings = request.app.state.services.settings
+    limit_bytes = limit_bytes or settings.upload_limit_bytes
     reading = _Reading(_boundary(request))
     try:
         seconds = settings.body_timeout_seconds
         try:
             async with asyncio.timeout(seconds * _TOTAL_TIMEOUT_FACTOR):
-                async for chunk in _body(request, settings.upload_limit_bytes + _OVERHEAD_BYTES, seconds):
-                    reading.take(chunk, settings.upload_limit_bytes)
+                async for chunk in _body(request, limit_bytes + _OVERHEAD_BYTES, seconds):
+                    reading.take(chunk, limit_bytes)
                 form = reading.finish()
         except TimeoutError:
             raise BodyTimeout(headers={"Connection": "close"}) from None

@@ -45,6 +45,7 @@ Port = Annotated[int, Meta(ge=1, le=65535, description="a number from 1 to 65535
 Count = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
 Limit = Annotated[int, Meta(ge=0, description="a number, 0 or more")]
 Bytes = Annotated[int, Meta(ge=1024, description="a number of bytes, 1024 or more")]
+Pixels = Annotated[int, Meta(ge=1, le=170_000_000, description="a number of pixels from 1 to 170 million")]
 Seconds = Annotated[float, Meta(gt=0, description="a number of seconds above 0")]
 Bucket = Annotated[
     str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="3 to 63 of a-z, 0-9, dots and dashes")
@@ -64,6 +65,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     s3_region: Annotated[str, Setting("S3_REGION", "Region that requests are signed for")] = "us-east-1"
 
     public_url: Annotated[HttpUrl, Setting("PUBLIC_URL", "Base of absolute links; empty: the request's own")] = ""
+    media_base_url: Annotated[
+        HttpUrl, Setting("MEDIA_BASE_URL", "Base of links to pictures, a CDN before the API; empty: as all links")
+    ] = ""
     host: Annotated[str, Setting("DEADWAX_HOST", "Address that the API listens on")] = "127.0.0.1"
     port: Annotated[Port, Setting("DEADWAX_PORT", "Port that the API listens on")] = 8000
     data: Annotated[Path, Setting("DEADWAX_DATA", "Folder of the embedded engines")] = Path(".deadwax")
@@ -81,6 +85,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = ()
     body_limit_bytes: Annotated[Bytes, Setting("DEADWAX_BODY_LIMIT_BYTES", "Largest JSON body")] = 1024**2
     upload_limit_bytes: Annotated[Bytes, Setting("DEADWAX_UPLOAD_LIMIT_BYTES", "Largest uploaded file")] = 64 * 1024**2
+    image_limit_bytes: Annotated[Bytes, Setting("DEADWAX_IMAGE_LIMIT_BYTES", "Largest uploaded picture")] = 20 * 1024**2
+    image_limit_pixels: Annotated[
+        Pixels, Setting("DEADWAX_IMAGE_LIMIT_PIXELS", "Pixels of a picture; decoding one takes up to 5 bytes for each")
+    ] = 50_000_000
+    image_grace_seconds: Annotated[
+        Seconds, Setting("DEADWAX_IMAGE_GRACE_SECONDS", "Time that a picture is kept which nothing shows any more")
+    ] = 24 * 3600.0
     body_timeout_seconds: Annotated[Seconds, Setting("DEADWAX_BODY_TIMEOUT_SECONDS", "Time to send a body")] = 30.0
     log_format: Annotated[Literal["console", "json"], Setting("DEADWAX_LOG_FORMAT", "How log lines look")] = "console"
     log_level: Annotated[
