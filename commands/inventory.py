@@ -53,7 +53,7 @@ class ReviseItem(_AboutItem, frozen=True, kw_only=True):
 class AddPhoto(_AboutItem, frozen=True, kw_only=True):
     """The file is in the bucket already."""
 
-    photo: Image
+    image: Image
 
 
 class RemovePhoto(_AboutItem, frozen=True, kw_only=True):
@@ -98,7 +98,7 @@ def revise(command: ReviseItem, work: Work) -> Saved:
 def add_photo(command: AddPhoto, work: Work) -> Saved:
     """The answer's document is the photo's. Raises NotFound, Invalid where the item has enough of them."""
     item = work.load(command.id, inventory.fold)
-    return _save(work, item, [inventory.add_photo(item, command.photo, work.stamp)], subject=command.photo.id)
+    return _save(work, item, [inventory.add_photo(item, command.image, work.stamp)], subject=command.image.id)
 
 
 def remove_photo(command: RemovePhoto, work: Work) -> Saved:

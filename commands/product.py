@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from commands import children
 from commands.credits import Name, resolve
 from commands.store import Claim, Saved
-from commands.work import Work, change
+from commands.work import Work, change, refuse
 from domain.credit.credit import ARTIST, LABEL, tidy
 from domain.event import Change
 from domain.image import Image
@@ -35,12 +35,14 @@ class CreateProduct(Struct, frozen=True, kw_only=True):
 
 
 class ReviseProduct(Struct, frozen=True, kw_only=True):
-    """Fields that are not in `values` and names that are UNSET stay; a name that is None or blank ends the link."""
+    """Fields that are not in `values` and names that are UNSET stay; a name that is None or blank ends the link.
+    `errors` is what a form found wrong with the request already."""
 
     id: UUID
     values: Mapping[str, Any]
     artist_name: str | UnsetType | None = UNSET
     music_label_name: str | UnsetType | None = UNSET
+    errors: Mapping[str, Any] = {}
 
     @property
     def subject(self) -> UUID:
@@ -111,8 +113,9 @@ def create(command: CreateProduct, work: Work) -> Saved:
 
 
 def revise(command: ReviseProduct, work: Work) -> Saved:
-    """Raises NotFound. What holds already makes no event."""
+    """Raises NotFound, Invalid. What holds already makes no event."""
     product = work.load(command.id, products.fold)
+    refuse(command.errors)
     names = _names(command)
     credits, changes = resolve(work, names.values())
     values: dict[str, Any] = dict(command.values)
@@ -137,10 +140,10 @@ def replace_image(command: ReplaceImage, work: Work) -> Saved:
 
 
 def remove_image(command: RemoveImage, work: Work) -> Saved:
-    """Raises NotFound. Where no picture was uploaded nothing happens."""
+    """Raises NotFound for the product and for its picture."""
     product = work.load(command.id, products.fold)
-    events = products.remove_image(product, work.stamp)
-    return work.save([change(product.id, product, events, products.evolve)])
+    event = products.remove_image(product, work.stamp)
+    return work.save([change(product.id, product, [event], products.evolve)], subject=product.id)
 
 
 def delete(command: DeleteProduct, work: Work) -> Saved:

@@ -6,8 +6,8 @@ from uuid import UUID
 from msgspec import Struct
 
 
-class Image(Struct, frozen=True):
-    """`blob` is the original's key in the bucket, `filename` what its sender called it; sizes in pixels."""
+class Image(Struct, frozen=True, kw_only=True):
+    """`blob` is the original's key in the bucket, `filename` what its sender called it; upright, in pixels."""
 
     id: UUID
     blob: str
@@ -18,7 +18,7 @@ class Image(Struct, frozen=True):
     filename: str
 
 
-class Photo(Image, frozen=True):
+class Photo(Image, frozen=True, kw_only=True):
     """A picture of one inventory item."""
 
     created: datetime

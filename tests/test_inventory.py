@@ -26,7 +26,15 @@ from tests.scenario import NOW, STAMP, scenario
 
 ID, PRODUCT = UUID("01a20000-0000-7000-8000-0000000000cc"), UUID("01a20000-0000-7000-8000-0000000000aa")
 LATER = STAMP._replace(timestamp=NOW + timedelta(days=1), actor="system")
-FRONT = Image(UUID(int=1), "images/1/original", "image/jpeg", 800, 600, 123_456, "front.jpg")
+FRONT = Image(
+    id=UUID(int=1),
+    blob="images/1/original",
+    content_type="image/jpeg",
+    width=800,
+    height=600,
+    size_bytes=123_456,
+    filename="front.jpg",
+)
 BACK = replace(FRONT, id=UUID(int=2), filename="back.jpg")
 
 given = scenario(inventory.evolve)

@@ -4,10 +4,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from domain.errors import NotFound
 from domain.event import DomainEvent
 from domain.image import Image
 from domain.product import product as products
@@ -29,7 +31,15 @@ APPLE = Credit(UUID(int=7), "Apple Records")
 given = scenario(products.evolve)
 LATER = STAMP._replace(timestamp=NOW + timedelta(days=1), actor="system")
 
-COVER = Image(UUID(int=8), "images/8/original", "image/jpeg", 1200, 1190, 345_678, "cover.jpg")
+COVER = Image(
+    id=UUID(int=8),
+    blob="images/8/original",
+    content_type="image/jpeg",
+    width=1200,
+    height=1190,
+    size_bytes=345_678,
+    filename="cover.jpg",
+)
 created = products.create(ID, {"title": "Abbey Road", "type": "physical", "tags": ("rock",)}, STAMP)
 
 
@@ -89,8 +99,9 @@ def test_an_image_takes_the_place_of_the_one_before_and_can_be_taken_away() -> N
     given(created, first).when(lambda p: products.remove_image(p, LATER)).then(ProductImageRemoved, image=None)
 
 
-def test_taking_away_an_image_that_is_not_there_records_nothing() -> None:
-    given(created).when(lambda p: products.remove_image(p, LATER)).then(version=1)
+def test_an_image_that_is_not_there_is_not_taken_away() -> None:
+    with pytest.raises(NotFound):
+        products.remove_image(_product(created), LATER)
 
 
 def test_a_deleted_product_has_no_state() -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.errors import NotFound
 from domain.event import DomainEvent, Stamp, own_fields, told
 from domain.image import Image
 from domain.product.events import (
@@ -85,9 +86,11 @@ def replace_image(product: Product, image: Image, stamp: Stamp) -> ProductImageR
     return ProductImageReplaced(**stamp.on(product.id, product.version + 1), image=image)
 
 
-def remove_image(product: Product, stamp: Stamp) -> list[ProductEvent]:
-    """Return what takes the uploaded picture away; nothing where there is none."""
-    return [] if product.image is None else [ProductImageRemoved(**stamp.on(product.id, product.version + 1))]
+def remove_image(product: Product, stamp: Stamp) -> ProductImageRemoved:
+    """Raises NotFound where no picture was uploaded."""
+    if product.image is None:
+        raise NotFound
+    return ProductImageRemoved(**stamp.on(product.id, product.version + 1))
 
 
 def delete(product: Product, stamp: Stamp) -> ProductDeleted:
