@@ -118,7 +118,7 @@ def _claim_step(claims: Sequence[Claim]) -> Step:
 def _receipt_step(receipt: Receipt, documents: Mapping[UUID, str]) -> Step:
     if receipt.subject is not None and receipt.subject not in documents:
         # A product that may have items and presences: its document is whole in the database alone.
-        return Step("bind_receipt(%b, %s, %b, %b::smallint, %s, product_document(%b))", receipt[:6])
+        return Step("bind_product_receipt(%b, %s, %b, %b::smallint, %s, %b)", receipt[:6])
     body = receipt.body if receipt.subject is None else documents[receipt.subject]
     return Step("bind_receipt(%b, %s, %b, %b::smallint, %s, %s)", (*receipt[:5], body))
 
