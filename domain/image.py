@@ -17,6 +17,11 @@ class Image(Struct, frozen=True, kw_only=True):
     size_bytes: int
     filename: str
 
+    @property
+    def token(self) -> str:
+        """The part of its address that nobody can guess."""
+        return self.blob.split("/")[-2]
+
 
 class Photo(Image, frozen=True, kw_only=True):
     """A picture of one inventory item."""

@@ -30,8 +30,7 @@ def image_url(image: Image) -> str:
 
     It leads to the original; `-256.webp` and `-1024.webp` in place of the name's ending lead to its small sizes.
     """
-    token, name = image.blob.split("/")[-2:]
-    return f'"{MEDIA_URL}{PATH}/{token}/{name}"'
+    return f'"{MEDIA_URL}{PATH}/{image.token}/{image.blob.rpartition("/")[2]}"'
 
 
 def photo_document(photo: Photo) -> PhotoDocument:

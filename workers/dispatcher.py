@@ -1,28 +1,23 @@
 """From the to-do list to the broker: leases what is due and sends who is to do it."""
 
 import threading
-import time
 
 import structlog
 
-from commands.store import Store
 from domain.errors import Unavailable
 from projections.todo import Leased, Todo
 from workers.broker import Broker
 from workers.slots import LEASE_SECONDS, Slots
 
 POLL_SECONDS = 1.0
-SWEEP_SECONDS = 600.0
-RECEIPTS_KEPT_SECONDS = 48 * 3600
 _log = structlog.get_logger("dispatcher")
 
 
 class Dispatcher:
     """Runs in a thread of its own. Any number of them may run, in any number of processes."""
 
-    def __init__(self, todo: Todo, store: Store, broker: Broker, slots: Slots) -> None:
+    def __init__(self, todo: Todo, broker: Broker, slots: Slots) -> None:
         self._todo = todo
-        self._store = store
         self._broker = broker
         self._slots = slots
         self._stopping = threading.Event()
@@ -37,14 +32,9 @@ class Dispatcher:
         self._todo.close()
 
     def _run(self) -> None:
-        swept = float("-inf")
         waiting = False
         while not self._stopping.is_set():
             try:
-                if time.monotonic() - swept > SWEEP_SECONDS:
-                    swept = time.monotonic()
-                    self._todo.sweep()
-                    self._store.forget_receipts(RECEIPTS_KEPT_SECONDS)
                 self.dispatch()
                 # New work is told at once; a notice that got lost costs a second.
                 self._todo.wait(POLL_SECONDS)

@@ -2,8 +2,7 @@
 
 import io
 import tempfile
-import threading
-from typing import BinaryIO
+from typing import BinaryIO, Self
 from uuid import UUID
 
 import structlog
@@ -15,68 +14,46 @@ from commands.imports.job import AdvanceImport, AttemptImport, CompleteImport, F
 from commands.imports.rejects import RejectsWriter
 from commands.imports.run import Batch, Options, Source, ahead, products, settle, until_not_taken
 from commands.work import Context
-from domain.errors import Busy, NotFound, Taken, Unavailable
-from domain.ids import IMPORT, uid
+from domain.errors import NotFound
 from domain.imports import imports
 from domain.imports.events import RowError, RowRepeat
 from domain.imports.imports import Import, Superseded
-from projections.todo import Todo
-from workers.slots import LEASE_SECONDS, Abandoned, Lease, Slots
+from workers.runner import Overtaken
+from workers.slots import Lease
 
-MAX_BACKOFF_SECONDS = 30.0
 _log = structlog.get_logger("imports")
 
 
-class ImportRunner:
-    """Runs imports in the broker's threads. With `stopping` set what runs ends after its batch, and is still owed."""
+class ImportWork:
+    """An import that is not over."""
 
-    def __init__(self, database_url: str, bus: Bus, blobs: Blobs, slots: Slots, stopping: threading.Event) -> None:
-        self._database_url = database_url
+    def __init__(self, bus: Bus, blobs: Blobs, state: Import) -> None:
         self._bus = bus
         self._blobs = blobs
-        self._slots = slots
-        self._stopping = stopping
+        self._state = state
 
-    def run(self, subject: str, token: str) -> None:
-        """Run the import where the lease is still this message's; ids as text, as the broker carries them."""
-        id, lease = UUID(subject), UUID(token)
-        self._slots.started(lease)
-        try:
-            with structlog.contextvars.bound_contextvars(imports=uid(IMPORT, id)), Todo(self._database_url) as todo:
-                self._leased(id, lease, todo)
-        except Unavailable:
-            _log.warning("abandoned", reason="an engine cannot be reached")
-        finally:
-            self._slots.done(lease)
+    @classmethod
+    def take(cls, bus: Bus, blobs: Blobs, id: UUID) -> Self | None:
+        """Return the import as it stands, None where it is over."""
+        state = _load(bus, id)
+        return None if state.is_over else cls(bus, blobs, state)
 
-    def _leased(self, id: UUID, token: UUID, todo: Todo) -> None:
-        if self._stopping.is_set() or not todo.renew(id, token, LEASE_SECONDS):
-            return
-        state = self._load(id)
-        if state.is_over:
-            return
-        after_seconds = 0.0
+    @property
+    def fruitless(self) -> int:
+        return self._state.fruitless
+
+    def attempt(self, lease: Lease) -> None:
+        """Run it from where it stands. With the lease lost or the worker stopping it ends after its batch."""
         try:
-            with Lease(todo, id, token, self._stopping) as lease:
-                self._attempt(state, lease)
-        except Superseded:
-            _log.warning("superseded")
-            return
-        except Abandoned:
-            _log.info("handed back")
-        except (Unavailable, Busy, Taken) as error:
-            after_seconds = min(MAX_BACKOFF_SECONDS, 2.0**state.fruitless)
-            _log.warning("interrupted", reason=str(error), again_in_seconds=after_seconds)
-        except Exception:  # noqa: BLE001 - attempts are counted; the last one ends it visibly
-            after_seconds = min(MAX_BACKOFF_SECONDS, 2.0**state.fruitless)
-            _log.exception("failed", again_in_seconds=after_seconds)
-        todo.release(id, token, after_seconds)
+            self._attempt(self._state, lease)
+        except Superseded as error:
+            raise Overtaken from error
 
     def _attempt(self, state: Import, lease: Lease) -> None:
         context = Context(state.organization, state.requested_by, state.correlation_id)
         number = state.attempt + 1
         self._bus.execute(AttemptImport(id=state.id, number=number), context)
-        state = self._load(state.id)
+        state = _load(self._bus, state.id)
         if state.is_over:
             _log.error("given up", attempts=state.attempt)
             return
@@ -147,8 +124,9 @@ class ImportRunner:
         self._blobs.put(key, rejects, size_bytes, "text/csv")
         return key
 
-    def _load(self, id: UUID) -> Import:
-        state = self._bus.store.load(id, imports.fold)
-        if state is None:
-            raise NotFound
-        return state
+
+def _load(bus: Bus, id: UUID) -> Import:
+    state = bus.store.load(id, imports.fold)
+    if state is None:
+        raise NotFound
+    return state

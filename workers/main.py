@@ -6,6 +6,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
+from uuid import UUID
 
 import structlog
 
@@ -15,14 +18,20 @@ from commands.bus import Bus
 from commands.settings import Settings, SettingsError
 from commands.store import Store
 from domain.errors import DeadwaxError
-from projections.imports import KIND as IMPORT
+from domain.ids import ASSET, IMPORT
+from projections import images, imports
 from projections.inline import inline_projections
 from projections.todo import Todo
 from workers.broker import Broker
 from workers.dispatcher import Dispatcher
-from workers.imports import ImportRunner
+from workers.images import Collector, SmallSizes
+from workers.imports import ImportWork
+from workers.runner import Runner, Work
+from workers.scheduler import Chore, Scheduler
 from workers.slots import Slots
 
+SWEEP_SECONDS = 600.0
+RECEIPTS_KEPT_SECONDS = 48 * 3600
 END_SECONDS = 4.5
 RESTART_SECONDS = 1.0
 _ONE = "--one"
@@ -54,11 +63,18 @@ def serve(settings: Settings, parent: int | None = None) -> None:
     blobs = Blobs(settings)
     broker = Broker(settings.redis_url)
     slots = Slots(settings.worker_threads)
-    runner = ImportRunner(settings.database_url, Bus(store), blobs, slots, stopping)
-    broker.register(IMPORT, runner.run)
+    bus = Bus(store)
+    kinds: dict[str, tuple[str, Callable[[UUID], Work | None]]] = {
+        imports.KIND: (IMPORT, partial(ImportWork.take, bus, blobs)),
+        images.KIND: (ASSET, partial(SmallSizes, settings.database_url, blobs)),
+    }
+    for kind, (prefix, take) in kinds.items():
+        broker.register(kind, Runner(settings.database_url, slots, stopping, prefix, take).run)
     broker.start(settings.worker_threads)
-    dispatcher = Dispatcher(Todo(settings.database_url), store, broker, slots)
+    dispatcher = Dispatcher(Todo(settings.database_url), broker, slots)
     dispatcher.start()
+    scheduler = Scheduler(_chores(settings, store, blobs))
+    scheduler.start()
     _log.info("working", threads=settings.worker_threads)
     while not stopping.wait(1.0):
         if parent is not None and os.getppid() != parent:
@@ -66,11 +82,27 @@ def serve(settings: Settings, parent: int | None = None) -> None:
     # What does not end by itself is left: its lease runs out, and another worker goes on from its last batch.
     threading.Timer(END_SECONDS, os._exit, [0]).start()
     dispatcher.stop()
+    scheduler.stop()
     broker.stop()
     store.close()
     blobs.close()
     _log.info("ended")
     os._exit(0)
+
+
+def _chores(settings: Settings, store: Store, blobs: Blobs) -> list[Chore]:
+    grace_seconds = settings.image_grace_seconds
+    collector = Collector(settings.database_url, blobs, grace_seconds)
+
+    def sweep() -> None:
+        with Todo(settings.database_url) as todo:
+            todo.sweep()
+
+    return [
+        Chore("leases", SWEEP_SECONDS, sweep),
+        Chore("receipts", SWEEP_SECONDS, lambda: store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
+        Chore("images", min(SWEEP_SECONDS, grace_seconds), collector.collect),
+    ]
 
 
 def serve_many(processes: int) -> None:

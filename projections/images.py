@@ -1,0 +1,105 @@
+"""Pictures as a table: which of them something shows, which wait for their small sizes, which are to be collected."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from domain.event import Change, Projected, Step
+from domain.image import Image, Photo
+from domain.inventory.inventory import Item
+from domain.product.product import Product
+from projections.base import Reader, queries
+from projections.image_document import photo_json
+from projections.worker import WorkerConnection
+
+KIND = "image"
+_SQL = queries("images")
+
+
+class ImagesProjection:
+    """Keeps `image`, and in `todo` the pictures whose small sizes are owed. The document of a new photo is its own."""
+
+    def project(self, changes: Sequence[Change]) -> Projected:
+        shown: dict[UUID, Step] = {}
+        owed: list[Step] = []
+        freed: list[UUID] = []
+        documents: dict[UUID, str] = {}
+        for change in changes:
+            before, after = _images(change.before), _images(change.after)
+            if before == after:
+                continue
+            freed.extend(before.keys() - after.keys())
+            for id in after.keys() - before.keys():
+                image, state = after[id], change.after
+                values = (id, state.organization, image.token, image.blob, image.content_type, image.size_bytes)
+                shown[id] = Step("show_image(%b, %b, %s, %s, %s, %b::bigint)", values)
+                owed.append(Step("owe(%b, %b, %s, %b)", (id, state.organization, KIND, state.updated)))
+                if isinstance(image, Photo):
+                    documents[id] = photo_json(image)
+        # Sorted, so that two writers take the rows in the same order.
+        steps = [shown[id] for id in sorted(shown)] + owed
+        if freed:
+            steps.append(Step("free_images(%b)", (sorted(freed),)))
+        return Projected(steps, documents)
+
+
+def _images(state: Any) -> Mapping[UUID, Image]:
+    match state:
+        case Product(image=Image() as image):
+            return {image.id: image}
+        case Item(photos=photos):
+            return {photo.id: photo for photo in photos}
+    return {}
+
+
+class Media(NamedTuple):
+    """A picture's files: `small_bytes` and `large_bytes` are the small sizes', None until there are any."""
+
+    blob: str
+    content_type: str
+    size_bytes: int
+    small_bytes: int | None
+    large_bytes: int | None
+
+
+async def media(reader: Reader, token: str) -> Media | None:
+    """Return the picture that this token leads to; None where there is none, or none any more."""
+    found = await reader.row(_SQL["media"], [token])
+    return None if found is None else Media(*found)
+
+
+class Attempt(NamedTuple):
+    """An attempt at a picture's small sizes, counted from 1."""
+
+    blob: str
+    number: int
+
+
+class Images(WorkerConnection):
+    """What workers note of pictures."""
+
+    def attempt(self, id: UUID) -> Attempt | None:
+        """Count an attempt before it runs; None where nothing is to be done any more."""
+        found = self.rows(_SQL["attempt"], {"id": id})
+        return Attempt(*found[0]) if found else None
+
+    def forgive(self, id: UUID) -> None:
+        """Take back an attempt that failed for want of an engine."""
+        self.rows(_SQL["forgive"], {"id": id})
+
+    def made(self, id: UUID, small_bytes: int, large_bytes: int) -> None:
+        self.rows(_SQL["made"], {"id": id, "small": small_bytes, "large": large_bytes})
+
+    def give_up(self, id: UUID, error: str) -> None:
+        self.rows(_SQL["give_up"], {"id": id, "error": error})
+
+    def doom(self, grace_seconds: float, limit: int) -> list[str]:
+        """Take pictures that nothing has shown for so long, and nothing can show from now on; return their keys."""
+        return [row[0] for row in self.rows(_SQL["doom"], {"grace": grace_seconds, "limit": limit})]
+
+    def left_over(self, grace_seconds: float, limit: int) -> dict[UUID, str]:
+        """Return the keys of pictures that were doomed so long ago."""
+        return dict(self.rows(_SQL["left_over"], {"grace": grace_seconds, "limit": limit}))
+
+    def forget(self, ids: Sequence[UUID]) -> None:
+        self.rows(_SQL["forget"], {"ids": list(ids)})
