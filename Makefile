@@ -1,5 +1,6 @@
 # serve   everything on this machine: http://127.0.0.1:8000 (DEADWAX_PORT, DEADWAX_HOST, DEADWAX_DATA)
-# test    the tests; check: style, types, import contracts; bench: the figures of docs/performance.md
+# test    the tests; check: style, types, import contracts
+# bench   the figures of docs/performance.md, beside other frameworks (SIZE=products, ARGS=scenarios)
 # lock    resolve the dependencies anew; clean: remove what was installed and built, never data
 #
 # Needs git, make and Python 3.11 or later with venv. Everything else comes from the lock files into .venv.
@@ -8,7 +9,8 @@
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
 
 BIN := .venv/bin
-INSTALL := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check --no-compile --no-deps
+PIP := -m pip install -qq --no-input --disable-pip-version-check --no-compile --no-deps
+INSTALL := $(BIN)/python $(PIP)
 PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.14 python3.11
 
 .PHONY: serve test check bench lock clean
@@ -26,8 +28,8 @@ check: .venv/dev.stamp
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: .venv/dev.stamp
-	@$(BIN)/python -m bench $(ARGS)
+bench: .venv/dev.stamp .venv/bench.stamp
+	@$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
 .venv/serve.stamp: requirements.lock
 	@python=; for candidate in $(PYTHONS); do \
@@ -46,11 +48,18 @@ bench: .venv/dev.stamp
 	@$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# For the image; with the embedded engines, for `serve`; with the tools too, for `test` and `check`.
+# What Deadwax is measured beside lives in an environment of its own.
+.venv/bench.stamp: requirements-bench.lock .venv/serve.stamp
+	@$(BIN)/python -m venv --clear .venv/bench
+	@.venv/bench/bin/python $(PIP) --require-hashes -r requirements-bench.lock
+	@touch $@
+
+# For the image; with the embedded engines, for `serve`; with the tools too, for `test` and `check`; for `bench`.
 lock: .venv/lock.stamp
 	@$(LOCK) --group build pyproject.toml -o requirements-runtime.lock
 	@$(LOCK) --all-extras --group build -c requirements-runtime.lock pyproject.toml -o requirements.lock
 	@$(LOCK) --all-extras --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@$(LOCK) --group pyproject.toml:bench -c requirements-dev.lock -o requirements-bench.lock
 
 LOCK := .venv/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --upgrade \
 	--custom-compile-command 'make lock'

@@ -1,61 +1,113 @@
-"""`make bench`: measure and print a table. `ARGS=--keep` writes it into docs/performance.md; `ARGS=NAME …` picks."""
+"""`make bench`: measure and print tables. `ARGS=NAME …` picks, `ARGS=--keep` writes them into docs/performance.md."""
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import scenarios
+from bench.growth import disk, grown, reads
 from bench.importing import importing
-from bench.report import Figure, keep, show
+from bench.pages import scenarios as pages
+from bench.patching import patching
+from bench.peers.fill import fill
+from bench.race import Field, race, table
+from bench.report import RACE, Group, Row, keep, parts, show
+from bench.sellers import Seller, sellers
+from bench.stock import Share, stock
 from commands.migrate import migrate
 from engines.reach import engines_of
 
-PRODUCTS = 100_000
-NAMES = ("list", "create", "import", "rebuild", "memory")
+PRODUCTS = 200_000
+PARTS = ("list", "patch", "create", "import", "rebuild", "memory")
+PAGES = tuple(scenario.name for scenario in pages(Seller(0, 1000)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(NAMES)}; all without one")
-    parser.add_argument("--size", type=int, default=PRODUCTS, help="products of the measured organization")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join((*PAGES, *PARTS))}; all without one")
+    parser.add_argument("--size", type=int, default=os.environ.get("SIZE") or PRODUCTS, help="products of all sellers")
     parser.add_argument("--keep", action="store_true", help="write the figures into docs/performance.md")
     asked = parser.parse_args()
-    if unknown := set(asked.names) - set(NAMES):
-        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if unknown := set(asked.names) - {*PAGES, *PARTS}:
+        parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join((*PAGES, *PARTS))}")
     folder = Path(tempfile.mkdtemp(prefix="deadwax-bench-"))
+    groups = []
     try:
         with engines_of(folder) as environment:
-            figures = _measure(environment, folder, asked.names or NAMES, asked.size)
+            for group in _measure(environment, folder, asked.names or (*PAGES, *PARTS), asked.size):
+                show(group)
+                groups.append(group)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    show(figures)
     if asked.keep:
-        keep(figures, f"{asked.size:,} products in one organization, {scenarios.CONNECTIONS} connections")
-    sys.exit(not all(figure.met for figure in figures))
+        keep(groups, f"{asked.size:,} products, {scenarios.CONNECTIONS} connections")
+    sys.exit(any(row.met is False for group in groups for row in group.rows))
 
 
-def _measure(environment: dict[str, str], folder: Path, names: list[str] | tuple[str, ...], size: int) -> list[Figure]:
+def _measure(environment: dict[str, str], folder: Path, names: Sequence[str], size: int) -> Iterator[Group]:
     database_url = environment["DATABASE_URL"]
     migrate(database_url)
-    _say(f"stocking {size:,} products, each revised once …")
-    seller = scenarios.seller_with_products(database_url, size)
-    measures: dict[str, Callable[[], list[Figure]]] = {
+    everybody = sellers(size)
+    shown = [everybody[0], everybody[1]]
+    asked_pages = [name for name in names if name in PAGES]
+    if size > PRODUCTS and asked_pages:
+        yield from _growth(environment, everybody, shown, asked_pages)
+    else:
+        _stock(database_url, [], everybody)
+    peers = None
+    if asked_pages:
+        _say("filling the peers' tables …")
+        peers = fill(database_url, everybody)
+        for seller in shown:
+            title = RACE.format(f"{seller.products:,} products of {size:,}")
+            _say(title)
+            field = Field(environment, peers, folder, seller, bound=seller.number == 0)
+            yield table(title, list(race(field, asked_pages, _say)))
+    yield disk(database_url, peers, size)
+    yield from _parts(environment, folder, names, everybody[0])
+
+
+def _growth(
+    environment: dict[str, str], everybody: Sequence[Seller], shown: Sequence[Seller], names: Sequence[str]
+) -> Iterator[Group]:
+    """Measure at the usual size, then let everybody grow and measure again."""
+    early = sellers(PRODUCTS)
+    _stock(environment["DATABASE_URL"], [], early)
+    before = reads(environment, early[: len(shown)], names, _say)
+    _stock(environment["DATABASE_URL"], early, everybody)
+    after = reads(environment, shown, names, _say)
+    yield grown(before, after, (PRODUCTS, sum(seller.products for seller in everybody)))
+
+
+def _stock(database_url: str, before: Sequence[Seller], now: Sequence[Seller]) -> None:
+    """Give everybody the products they have now and had not before."""
+    had = {seller.number: seller.products for seller in before}
+    shares = [Share(seller, had.get(seller.number, 0), seller.products) for seller in now]
+    _say(f"stocking {sum(share.end - share.first for share in shares):,} products …")
+    stock(database_url, [share for share in shares if share.end > share.first])
+
+
+def _parts(environment: dict[str, str], folder: Path, names: Sequence[str], seller: Seller) -> Iterator[Group]:
+    database_url = environment["DATABASE_URL"]
+    measures: dict[str, Callable[[], list[Row]]] = {
         "list": lambda: scenarios.listing(environment, seller, folder),
+        "patch": lambda: patching(environment, seller),
         "rebuild": lambda: scenarios.rebuilding(database_url),
         "memory": lambda: scenarios.memory(environment, seller),
         "create": lambda: scenarios.creating(environment, seller),
         "import": lambda: importing(database_url, folder),
     }
-    figures: list[Figure] = []
+    rows = []
     for name, measure in measures.items():
         if name in names:
             _say(f"measuring {name} …")
-            figures.extend(measure())
-            show(figures[-1:])
-    return figures
+            rows.extend(measure())
+    if rows:
+        yield parts(rows)
 
 
 def _say(text: str) -> None:

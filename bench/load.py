@@ -27,7 +27,11 @@ def get(path: str, key: str | None = None) -> bytes:
 
 
 def post(path: str, key: str, body: bytes) -> bytes:
-    head = _head("POST", path, key)
+    return send("POST", path, key, body)
+
+
+def send(method: str, path: str, key: str, body: bytes) -> bytes:
+    head = _head(method, path, key)
     return head + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 

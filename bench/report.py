@@ -1,7 +1,8 @@
-"""The table that a run prints and keeps."""
+"""The tables that a run prints and keeps."""
 
 import os
 import platform
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,51 +14,78 @@ from rich.table import Table
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 _START, _END = "<!-- figures -->", "<!-- end of figures -->"
+_GROUP = re.compile(r"^### (.+)$", re.MULTILINE)
+_PARTS = ("", "Deadwax", "beside", "ratio", "wanted")
+
+RACE = "Reads of {}: requests/s of Deadwax and of what would be taken instead"
+PARTS = "Writes, import, rebuild, memory"
+"""Titles of groups, in the order in which the page shows them; others follow."""
 
 
-class Figure(NamedTuple):
-    """One line: what was measured, beside what, and their ratio. `wanted` is the bound it is held to."""
+class Row(NamedTuple):
+    """What was measured first. `met` is None where nothing is wanted."""
 
-    name: str
-    ours: str
-    limit: str
-    ratio: str
-    wanted: str
-    met: bool
+    cells: Sequence[str]
+    met: bool | None
 
 
-def ratio(name: str, unit: str, pairs: Sequence[tuple[float, float]], at_least: float) -> Figure:
+class Group(NamedTuple):
+    """One table: `header` names the cells; what is wanted stands in the last one."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Row]
+
+
+def parts(rows: Sequence[Row]) -> Group:
+    """Return the table of what is measured beside one other thing."""
+    return Group(PARTS, _PARTS, rows)
+
+
+def ratio(name: str, unit: str, pairs: Sequence[tuple[float, float]], at_least: float) -> Row:
     """Compare (ours, limit) measured in turns: the ratio is the median of the pairs' ratios."""
     ours, limits = zip(*pairs, strict=True)
     value = median(a / b for a, b in pairs)
     shown = (f"{median(ours):,.0f} {unit}", f"{median(limits):,.0f} {unit}")
-    return Figure(name, *shown, f"{value:.2f}", f"≥ {at_least:g}", value >= at_least)
+    return Row((name, *shown, f"{value:.2f}", f"≥ {at_least:g}"), value >= at_least)
 
 
-def rate(name: str, unit: str, values: Iterable[float], at_least: float) -> Figure:
+def rate(name: str, unit: str, values: Iterable[float], at_least: float) -> Row:
     value = median(values)
-    return Figure(
-        name, f"{value:,.0f} {unit}", "–", f"{value / at_least:.2f}", f"≥ {at_least:,.0f} {unit}", value >= at_least
-    )
+    shown = (f"{value:,.0f} {unit}", "–", f"{value / at_least:.2f}", f"≥ {at_least:,.0f} {unit}")
+    return Row((name, *shown), value >= at_least)
 
 
-def show(figures: Iterable[Figure]) -> None:
-    table = Table("", "Deadwax", "beside", "ratio", "wanted", "met")
-    for figure in figures:
-        table.add_row(*figure[:5], "yes" if figure.met else "NO")
-    Console(width=140).print(table)
+def show(group: Group) -> None:
+    table = Table(*group.header, "met", title=group.title, title_justify="left")
+    for row in group.rows:
+        table.add_row(*row.cells, _said(row.met, "NO"))
+    Console(width=150).print(table)
 
 
-def keep(figures: Iterable[Figure], setting: str) -> None:
-    """Write the figures into docs/performance.md, between its marks."""
+def _said(met: bool | None, no: str) -> str:
+    return "" if met is None else "yes" if met else no
+
+
+def keep(groups: Iterable[Group], setting: str) -> None:
+    """Write the groups into docs/performance.md, between its marks; those that were not measured stay as they are."""
     head, rest = PAGE.read_text().split(_START)
-    tail = rest.split(_END)[1]
+    figures, tail = rest.split(_END)
+    _, *found = _GROUP.split(figures)
+    kept = dict(zip(found[::2], found[1::2], strict=True))
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    lines = [
-        f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine}; {setting}.",
-        "",
-        "| | Deadwax | beside | ratio | wanted | met |",
-        "|---|---|---|---|---|---|",
-        *("| " + " | ".join([*figure[:5], "yes" if figure.met else "**no**"]) + " |" for figure in figures),
-    ]
-    PAGE.write_text(f"{head}{_START}\n{chr(10).join(lines)}\n{_END}{tail}")
+    for group in groups:
+        lines = [
+            f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine}; {setting}.",
+            "",
+            _line([*group.header, "met"]),
+            "|" + "---|" * (len(group.header) + 1),
+            *(_line([*row.cells, _said(row.met, "**no**")]) for row in group.rows),
+        ]
+        kept[group.title] = "\n\n" + "\n".join(lines) + "\n\n"
+    body = "".join(f"### {title}{text}" for title, text in kept.items()).rstrip()
+    PAGE.write_text(f"{head}{_START}\n{body}\n{_END}{tail}")
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

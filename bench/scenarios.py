@@ -1,4 +1,4 @@
-"""What is measured, each beside its limit in the same run and in turns, so that the machine's moods cancel out."""
+"""The parts, each beside its limit in the same run and in turns, so that the machine's moods cancel out."""
 
 import asyncio
 import multiprocessing
@@ -13,25 +13,26 @@ import uvloop
 from uuid_utils.compat import uuid7
 
 from bench import load, servers
-from bench.report import Figure, rate, ratio
-from bench.stock import Seller, edit, new_seller, open_bus, stock
+from bench.pages import LIST
+from bench.race import CACHE_OFF
+from bench.report import Row, rate, ratio
+from bench.sellers import Seller
 from commands.store import Store
 from commands.waiting import in_loop
 from domain.event import Change, Stamp
 from domain.product import product as products
 from projections.rebuild import rebuild
 
-LIST = "/api/v1/products/"
 ROUNDS = 5
 SECONDS = 4.0
 CONNECTIONS = 16
 WRITERS = 8
 
 
-def listing(environment: Mapping[str, str], seller: Seller, folder: Path) -> list[Figure]:
+def listing(environment: Mapping[str, str], seller: Seller, folder: Path) -> list[Row]:
     """The list's first page beside a handler that answers as many bytes from memory."""
     request = load.get(LIST, seller.key)
-    with servers.api(environment) as api:
+    with servers.api(environment, **CACHE_OFF) as api:
         body = b"x" * load.run(api.port, request, seconds=2.0).body_bytes
         with servers.constant(body, folder) as constant:
             load.run(constant.port, load.get("/"), seconds=1.0)
@@ -89,7 +90,7 @@ def _bare_appends(database_url: str) -> float:
     return total / SECONDS
 
 
-def creating(environment: Mapping[str, str], seller: Seller) -> list[Figure]:
+def creating(environment: Mapping[str, str], seller: Seller) -> list[Row]:
     """Creating a product over HTTP, projected and searchable, beside appending its event alone."""
     database_url = environment["DATABASE_URL"]
     body = {"title": "Abbey Road", "type": "physical", "tags": ["rock"], "price_override_usd": "29.99"}
@@ -107,7 +108,7 @@ def creating(environment: Mapping[str, str], seller: Seller) -> list[Figure]:
     return [ratio(name, "creates/s", pairs, at_least=0.5)]
 
 
-def memory(environment: Mapping[str, str], seller: Seller, requests: int = 100_000) -> list[Figure]:
+def memory(environment: Mapping[str, str], seller: Seller, requests: int = 100_000) -> list[Row]:
     """Resident memory of the API's processes after many requests beside the same after the first tenth of them."""
     mix = [
         load.get(path, seller.key) for path in (LIST, LIST + "?page=3", LIST + "?ordering=title", "/api/v1/platforms/")
@@ -120,10 +121,10 @@ def memory(environment: Mapping[str, str], seller: Seller, requests: int = 100_0
     value = after / before
     shown = (f"{after / 2**20:.0f} MiB", f"{before / 2**20:.0f} MiB")
     name = f"memory of the API's {servers.PROCESSES} processes after {requests:,} requests beside before"
-    return [Figure(name, *shown, f"{value:.2f}", "0.9 – 1.1", 0.9 <= value <= 1.1)]
+    return [Row((name, *shown, f"{value:.2f}", "0.9 – 1.1"), 0.9 <= value <= 1.1)]
 
 
-def rebuilding(database_url: str) -> list[Figure]:
+def rebuilding(database_url: str) -> list[Row]:
     """The product list from the log, with its indexes, caught up and swapped in."""
     rates = []
     for _ in range(3):
@@ -132,12 +133,3 @@ def rebuilding(database_url: str) -> list[Figure]:
         rates.append(rebuilt.events / (time.perf_counter() - started))
     name = f"rebuild of the product list: {rebuilt.products:,} products, {rebuilt.events:,} events"
     return [rate(name, "events/s", rates, 30_000)]
-
-
-def seller_with_products(database_url: str, count: int) -> Seller:
-    """Make the organization that is measured: `count` products, each of them revised once."""
-    bus = open_bus(database_url)
-    seller = new_seller(bus, "Bench")
-    edit(bus, seller, stock(bus, seller, count))
-    bus.store.close()
-    return seller

@@ -1,11 +1,11 @@
-"""The servers under measurement: Deadwax's own API, and a handler that answers the same bytes from memory."""
+"""The servers under measurement: Deadwax's own API, the peers, and a handler that answers bytes from memory."""
 
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from typing import NamedTuple
 import psutil
 
 PROCESSES = 2
+_ROOT = Path(__file__).parent.parent
+_PEERS = _ROOT / ".venv" / "bench" / "bin"
 
 
 class Server(NamedTuple):
@@ -31,16 +33,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def api(environment: Mapping[str, str]) -> Iterator[Server]:
-    """Run `deadwax api` as it is run everywhere, with the rate limit off."""
+def api(environment: Mapping[str, str], **settings: str) -> Iterator[Server]:
+    """Run `deadwax api` as it is run everywhere, with the rate limit off and `settings` of the caller's."""
     port = free_port()
-    settings = {
+    given = {
         "DEADWAX_PORT": str(port),
         "DEADWAX_API_PROCESSES": str(PROCESSES),
         "DEADWAX_RATE_LIMIT_PER_MINUTE": "0",
         "DEADWAX_LOG_FORMAT": "json",
     }
-    with _running([sys.executable, "-m", "api.cli", "api"], port, {**environment, **settings}) as server:
+    with _running([sys.executable, "-m", "api.cli", "api"], port, {**environment, **given, **settings}) as server:
         yield server
 
 
@@ -55,9 +57,37 @@ def constant(body: bytes, folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def _running(command: list[str], port: int, environment: Mapping[str, str]) -> Iterator[Server]:
+def drf(database_url: str) -> Iterator[Server]:
+    """Run the Django REST Framework peer. One thread a process: more of them only take the interpreter in turns."""
+    port = free_port()
+    command = [
+        *(_tool("granian"), "--interface", "wsgi", "--workers", str(PROCESSES), "--blocking-threads", "1"),
+        *("--port", str(port), "--log-level", "warning", "bench.peers.drf.wsgi:application"),
+    ]
+    with _running(command, port, {"PEER_DATABASE_URL": database_url}) as server:
+        yield server
+
+
+@contextmanager
+def fastapi(database_url: str) -> Iterator[Server]:
+    """Run the FastAPI peer."""
+    port = free_port()
+    command = [
+        *(_tool("uvicorn"), "--workers", str(PROCESSES), "--loop", "uvloop", "--http", "httptools"),
+        *("--port", str(port), "--log-level", "warning", "--no-access-log", "bench.peers.fastapi.app:app"),
+    ]
+    with _running(command, port, {"PEER_DATABASE_URL": database_url}) as server:
+        yield server
+
+
+def _tool(name: str) -> str:
+    return str(_PEERS / name)
+
+
+@contextmanager
+def _running(command: Sequence[str], port: int, environment: Mapping[str, str]) -> Iterator[Server]:
     process = subprocess.Popen(
-        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=_ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         deadline = time.monotonic() + 20

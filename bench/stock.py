@@ -1,98 +1,123 @@
-"""The data of a run: an organization with its key, and products as sellers have them."""
+"""The records of a run put into Deadwax: its own events, claims and projections, many products to a save."""
 
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
+import psycopg
 
+from bench.albums import Album, albums
+from bench.sellers import Seller
 from commands.bus import Bus
-from commands.organization import CreateKey, CreateOrganization, new_secret
-from commands.product import ImportProducts, ImportRow, ReviseProduct
-from commands.store import Store
-from commands.work import Context
+from commands.children import INVENTORY, PRESENCE
+from commands.credits import resolve
+from commands.organization import SHOWN_CHARACTERS, CreateKey, CreateOrganization
+from commands.presence import LISTING_CLAIM
+from commands.store import Claim, Store
+from commands.work import change
+from domain.credit.credit import ARTIST, LABEL
+from domain.event import Change, Stamp, Step
+from domain.inventory import inventory
+from domain.presence import presence as presences
+from domain.product import product as products
 from projections.inline import inline_projections
 
-_BATCH = 1000
-_WORDS = (
-    "night",
-    "blue",
-    "river",
-    "ghost",
-    "electric",
-    "garden",
-    "stone",
-    "velvet",
-    "winter",
-    "signal",
-    "paper",
-    "moon",
-    "iron",
-    "silent",
-    "golden",
-    "echo",
-)
+_BATCH = 500
 
 
-class Seller(NamedTuple):
-    context: Context
-    key: str
+class Share(NamedTuple):
+    """The products of one seller from number `first` up to and without `end`."""
+
+    seller: Seller
+    first: int
+    end: int
 
 
 def open_bus(database_url: str) -> Bus:
     return Bus(Store(database_url, inline_projections()))
 
 
-def new_seller(bus: Bus, name: str) -> Seller:
-    organization, secret = uuid7(), new_secret()
-    context = Context(organization, "system", "bench")
-    bus.execute(CreateOrganization(organization, name), context)
-    scopes = ("read", "write")
-    key = CreateKey(id=uuid7(), name="bench", scopes=scopes, digest=secret.digest, prefix=secret.prefix)
-    bus.execute(key, context)
-    return Seller(context, secret.text)
+def register(bus: Bus, seller: Seller) -> None:
+    """Make the organization and its key."""
+    bus.execute(CreateOrganization(seller.organization, seller.name), seller.context)
+    key = CreateKey(
+        id=seller.key_id,
+        name="bench",
+        scopes=("read", "write"),
+        digest=seller.key_digest,
+        prefix=seller.key[:SHOWN_CHARACTERS],
+    )
+    bus.execute(key, seller.context)
 
 
-def rows(count: int) -> Iterator[ImportRow]:
-    for n in range(count):
-        words = [_WORDS[n * step % 16] for step in (1, 3, 7, 11)]
-        yield ImportRow(
-            claim=f"bench:{n}",
-            values={
-                "title": f"{' '.join(words)} {n}".title(),
-                "type": "physical",
-                "catalog_number": f"DW {n:06d}",
-                "year": str(1950 + n % 75),
-                "formats": ("Vinyl", "LP", "Album"),
-                "tags": (words[0], f"{1950 + n % 75 // 10 * 10}s"),
-                "marketplace_description": f"{words[2]} {words[3]} pressing, plays well, light marks on the sleeve.",
-            },
-            artist_name=f"The {words[1].title()} {n // 4}",
-            music_label_name=f"{words[2].title()} Records",
-        )
+def stock(database_url: str, shares: Sequence[Share]) -> None:
+    """Give the sellers their products. The large seller's and the others' are written side by side."""
+    large = [share for share in shares if share.seller.number == 0]
+    small = [share for share in shares if share.seller.number != 0]
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        for done in [pool.submit(_stock, database_url, part) for part in (large, small)]:
+            done.result()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        # What autovacuum does in the minutes after: statistics, and the visibility map for reads of an index alone.
+        connection.execute("VACUUM ANALYZE")
 
 
-def stock(bus: Bus, seller: Seller, count: int) -> list[UUID]:
-    """Give the seller so many products; return their ids."""
-    made: list[UUID] = []
-    batch: list[ImportRow] = []
-    for row in rows(count):
-        batch.append(row)
-        if len(batch) == _BATCH:
-            made.extend(bus.execute(ImportProducts(batch), seller.context).documents)
-            batch = []
-    if batch:
-        made.extend(bus.execute(ImportProducts(batch), seller.context).documents)
-    return made
+def _stock(database_url: str, shares: Sequence[Share]) -> None:
+    bus = open_bus(database_url)
+    for seller, first, end in shares:
+        if first == 0:
+            register(bus, seller)
+        everything = albums(seller.number, first, end - first)
+        while batch := list(islice(everything, _BATCH)):
+            _save(bus, seller, batch)
+    bus.store.close()
 
 
-def edit(bus: Bus, seller: Seller, ids: list[UUID]) -> None:
-    """Revise each of the products once."""
+def _save(bus: Bus, seller: Seller, batch: Sequence[Album]) -> None:
+    work = bus.work(seller.context)
+    names = {(ARTIST, album.artist_name) for album in batch} | {(LABEL, album.music_label_name) for album in batch}
+    credits, changes = resolve(work, sorted(names))
+    family = _Family(seller.organization)
+    for album in batch:
+        linked = {
+            "artist": credits[ARTIST, album.artist_name],
+            "music_label": credits[LABEL, album.music_label_name],
+        }
+        event = products.create(album.id, {**album.values, **linked}, Stamp(album.created, *seller.context))
+        made = change(album.id, None, [event], products.evolve)
+        changes.append(made)
+        family.add(album, made.after, seller)
+    bus.store.save([*changes, *family.changes], claims=family.claims, steps=family.steps())
 
-    def revise(number: int) -> None:
-        bus.execute(ReviseProduct(id=ids[number], values={"license_notes": f"checked {number}"}), seller.context)
 
-    with ThreadPoolExecutor(8) as pool:
-        deque(pool.map(revise, range(len(ids))), maxlen=0)
+class _Family:
+    """What goes into a save with the items and presences of its products."""
+
+    def __init__(self, organization: UUID) -> None:
+        self._organization = organization
+        self._children: list[tuple[UUID, UUID, str]] = []
+        self.changes: list[Change] = []
+        self.claims: list[Claim] = []
+
+    def add(self, album: Album, product: products.Product, seller: Seller) -> None:
+        for item in album.items:
+            stamp = Stamp(item.created, *seller.context)
+            created = inventory.create(item.id, album.id, item.number, item.values, stamp)
+            self.changes.append(change(item.id, None, [created], inventory.evolve, product))
+            self._children.append((album.id, item.id, INVENTORY))
+        for presence in album.presences:
+            stamp = Stamp(presence.created, *seller.context)
+            listed = presences.create(presence.id, album.id, presence.number, presence.values, stamp)
+            made = change(presence.id, None, [listed], presences.evolve)
+            self.changes.append(made)
+            self.claims.append(Claim(self._organization, LISTING_CLAIM, made.after.listing, presence.id))
+            self._children.append((album.id, presence.id, PRESENCE))
+
+    def steps(self) -> list[Step]:
+        if not self._children:
+            return []
+        adopt = "(SELECT count(adopt(p, c, k, NULL)) FROM unnest(%b, %b, %b::text[]) AS family (p, c, k))"
+        return [Step(adopt, [list(column) for column in zip(*self._children, strict=True)])]
