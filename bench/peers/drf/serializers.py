@@ -5,7 +5,8 @@ from rest_framework import serializers
 
 from bench.peers import rules
 from bench.peers.drf.models import Artist, Item, Label, Platform, Presence, Product
-from domain.choices import INVENTORY_STATUSES, PRODUCT_TYPES
+from domain.choices import GRADE_TIERS, INVENTORY_STATUSES, PRODUCT_TYPES
+from domain.inventory import described
 
 _NO_REDBUBBLE = {"exists": False, "external_url": None, "external_listing_id": None, "status": None}
 
@@ -53,8 +54,8 @@ class ItemSerializer(serializers.ModelSerializer):
         )
         read_only_fields = fields
 
-    def get_title(self, item: Item) -> str | None:
-        return rules.item_title(item.name, item.product.title, item.condition_item)
+    def get_title(self, item: Item) -> str:
+        return described.title(item, item.product)
 
     def get_status_display(self, item: Item) -> str:
         return INVENTORY_STATUSES[item.status]
@@ -65,21 +66,17 @@ class ItemSerializer(serializers.ModelSerializer):
     def get_condition_container_display(self, item: Item) -> str | None:
         return rules.condition_label(item.condition_container)
 
-    def _sku(self, item: Item) -> tuple[str | None, str | None]:
-        product = item.product
-        return rules.resolved_sku(item.manual_sku, product.sku, product.catalog_number, item.number)
-
     def get_resolved_sku(self, item: Item) -> str | None:
-        return self._sku(item)[0]
+        return described.resolved_sku(item, item.product)[0]
 
     def get_resolved_sku_source(self, item: Item) -> str | None:
-        return self._sku(item)[1]
+        return described.resolved_sku(item, item.product)[1]
 
     def get_grade_tier_code(self, item: Item) -> str | None:
-        return rules.tier(item.condition_item, item.condition_container)[0]
+        return described.grade_tier(item)
 
     def get_grade_tier_label(self, item: Item) -> str | None:
-        return rules.tier(item.condition_item, item.condition_container)[1]
+        return GRADE_TIERS.get(described.grade_tier(item))
 
 
 class PresenceSerializer(serializers.ModelSerializer):

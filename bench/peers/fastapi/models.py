@@ -13,7 +13,8 @@ from sqlalchemy.types import BigInteger, DateTime, Numeric
 
 from bench.peers import rules
 from bench.peers.fastapi import schemas
-from domain.choices import INVENTORY_STATUSES, PRODUCT_TYPES
+from domain.choices import GRADE_TIERS, INVENTORY_STATUSES, PRODUCT_TYPES
+from domain.inventory import described
 
 
 class Base(DeclarativeBase):
@@ -102,8 +103,8 @@ class Item(Base):
     product: Mapped["Product"] = relationship(back_populates="inventory_items")
 
     @property
-    def title(self) -> str | None:
-        return rules.item_title(self.name, self.product.title, self.condition_item)
+    def title(self) -> str:
+        return described.title(self, self.product)
 
     @property
     def status_display(self) -> str:
@@ -118,25 +119,20 @@ class Item(Base):
         return rules.condition_label(self.condition_container)
 
     @property
-    def _sku(self) -> tuple[str | None, str | None]:
-        product = self.product
-        return rules.resolved_sku(self.manual_sku, product.sku, product.catalog_number, self.number)
-
-    @property
     def resolved_sku(self) -> str | None:
-        return self._sku[0]
+        return described.resolved_sku(self, self.product)[0]
 
     @property
     def resolved_sku_source(self) -> str | None:
-        return self._sku[1]
+        return described.resolved_sku(self, self.product)[1]
 
     @property
     def grade_tier_code(self) -> str | None:
-        return rules.tier(self.condition_item, self.condition_container)[0]
+        return described.grade_tier(self)
 
     @property
     def grade_tier_label(self) -> str | None:
-        return rules.tier(self.condition_item, self.condition_container)[1]
+        return GRADE_TIERS.get(self.grade_tier_code)
 
 
 class Presence(Base):
