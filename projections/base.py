@@ -65,8 +65,9 @@ class Reader:
                 "row_factory": tuple_row,
                 "prepare_threshold": 1,
                 "application_name": "deadwax read",
-                "options": f"-c jit=off -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s"
-                f" -c lock_timeout={LOCK_TIMEOUT_SECONDS}s",
+                # A page's parts are read one after the other: see projections.pages.
+                "options": "-c jit=off -c max_parallel_workers_per_gather=0"
+                f" -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c lock_timeout={LOCK_TIMEOUT_SECONDS}s",
             },
         )
 
@@ -80,8 +81,13 @@ class Reader:
         await self._return_idle()
         await self._pool.close()
 
-    async def rows(self, statement: bytes, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement. Raises Unavailable where the database does not answer."""
+    async def rows(
+        self, statement: bytes, parameters: Sequence[Any] | dict[str, Any] = (), *, keep: bool = True
+    ) -> list[tuple[Any, ...]]:
+        """Run one statement; its plan is kept for the next time unless `keep` says that there will be none.
+
+        Raises Unavailable where the database does not answer.
+        """
         try:
             if self._turns.locked():
                 await asyncio.wait_for(self._turns.acquire(), ACQUIRE_TIMEOUT_SECONDS)
@@ -90,26 +96,28 @@ class Reader:
         except TimeoutError as error:
             raise Unavailable from error
         try:
-            return await self._rows(statement, parameters)
+            return await self._rows(statement, parameters, keep)
         except _Broken:
             # The server restarted: the other connections are as dead as this one. They are replaced at once, so that
             # a read is tried again on a live one instead of each of them failing a request.
             await self._return_idle()
             await self._pool.check()
             try:
-                return await self._rows(statement, parameters)
+                return await self._rows(statement, parameters, keep)
             except _Broken as error:
                 raise Unavailable from error
         finally:
             self._turns.release()
 
-    async def _rows(self, statement: bytes, parameters: Sequence[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
+    async def _rows(
+        self, statement: bytes, parameters: Sequence[Any] | dict[str, Any], keep: bool
+    ) -> list[tuple[Any, ...]]:
         try:
             connection = self._idle.pop() if self._idle else await self._pool.getconn()
         except PoolTimeout as error:
             raise Unavailable from error
         try:
-            cursor = await connection.execute(statement, parameters)
+            cursor = await connection.execute(statement, parameters, prepare=None if keep else False)
             found = await cursor.fetchall()
         except psycopg.OperationalError as error:
             raise (_Broken if connection.closed else Unavailable) from error
@@ -125,13 +133,17 @@ class Reader:
         while self._idle:
             await self._pool.putconn(self._idle.pop())
 
-    async def row(self, statement: bytes, parameters: Sequence[Any] | dict[str, Any] = ()) -> tuple[Any, ...] | None:
+    async def row(
+        self, statement: bytes, parameters: Sequence[Any] | dict[str, Any] = (), *, keep: bool = True
+    ) -> tuple[Any, ...] | None:
         """Run one statement and return its first row, None without one."""
-        found = await self.rows(statement, parameters)
+        found = await self.rows(statement, parameters, keep=keep)
         return found[0] if found else None
 
-    async def shared(self, statement: bytes, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
+    async def shared(self, statement: bytes, parameters: Sequence[Any], *, keep: bool = True) -> tuple[Any, ...] | None:
         """Return the first row as `row` does, from one query for all that ask exactly this at once."""
         question = (statement, *(tuple(p) if isinstance(p, list) else p for p in parameters))
-        found: tuple[Any, ...] | None = await self._flights.ask(question, lambda: self.row(statement, parameters))
+        found: tuple[Any, ...] | None = await self._flights.ask(
+            question, lambda: self.row(statement, parameters, keep=keep)
+        )
         return found

@@ -1,128 +1,160 @@
-"""The catalogue's read model: `product_list`, one row a product with its finished document, and its counters."""
+"""The catalogue of products with their items and presences: what a save's changes make of its tables."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from psycopg import Cursor
-
-from domain.errors import NotFound, StaleWrite
 from domain.event import Change, Projected, Step
+from domain.inventory.events import ItemCreated, PhotoAdded
+from domain.inventory.inventory import Item
+from domain.presence.presence import Presence
 from domain.product.product import Product
-from domain.words import vector
-from projections.base import Reader, queries
-from projections.documents import product_document
+from projections import inventory, presence, product
+from projections.image_document import photo_json
+from projections.inventory import item_row
+from projections.item_document import item_pieces, whole
+from projections.presence import presence_row
+from projections.product import product_row
 
-_SQL = queries("catalogue")
-TAG_SEPARATOR = "\x1f"
+VERSION = 1
+"""Raised when the tables are to be made again from the log."""
 
-COLUMNS = (
-    "id",
-    "organization",
-    "revision",
-    "type",
-    "title_key",
-    "artist_key",
-    "created",
-    "updated",
-    "price",
-    "tags",
-    "search",
-    "document",
-)
+Rows = list[tuple[Any, ...]]
 
-
-class Row(NamedTuple):
-    """One product's answer: `document` is JSON text with its holes, `revision` the count of its events."""
-
-    document: str
-    revision: int
-
-
-def product_row(product: Product) -> tuple[Any, ...]:
-    """Return the values of COLUMNS. The one place that says what a product looks like in the table."""
-    tags = product.tags
-    artist = product.artist.name if product.artist else None
-    label = product.music_label.name if product.music_label else None
-    return (
-        product.id,
-        product.organization,
-        product.version,
-        product.type,
-        None if product.title is None else product.title.casefold(),
-        None if artist is None else artist.casefold(),
-        product.created,
-        product.updated,
-        product.price_override_usd,
-        TAG_SEPARATOR.join(tags).casefold(),
-        vector(
-            product.organization,
-            (
-                product.title,
-                product.catalog_number,
-                *tags,
-                artist,
-                label,
-                product.license_type,
-                product.license_notes,
-                product.marketplace_description,
-            ),
-            (product.catalog_number,),
-        ),
-        product_document(product),
-    )
-
-
-_ARGUMENTS = ", ".join(["%b"] * len(COLUMNS))
-_PUT_ONE, _PUT_MANY = f"put_product({_ARGUMENTS})", f"put_products({_ARGUMENTS})"
+_ARGUMENTS = ", ".join(["%b"] * len(product.COLUMNS))
+_PUT_ITEMS = f"put_items({', '.join(['%b'] * len(inventory.COLUMNS))})"
+_PUT_PRESENCES = f"put_presences({', '.join(['%b'] * len(presence.COLUMNS))})"
 
 
 class CatalogueProjection:
-    """Keeps `product_list` and `catalogue` in the append transaction."""
+    """Keeps the tables of products, items and presences, and `catalogue`, in the append transaction.
 
-    def project(self, changes: Sequence[Change]) -> Projected:
-        mine = [c for c in changes if isinstance(c.after or c.before, Product)]
-        products = [c for c in mine if c.events]
-        documents = {c.id: product_document(c.after) for c in mine if not c.events}
-        if not products:
-            return Projected((), documents)
-        # Sorted, so that two writers that touch the same rows take them in the same order.
-        products.sort(key=attrgetter("id"))
-        rows = [product_row(c.after) for c in products if c.after is not None]
-        documents.update((row[0], row[-1]) for row in rows)
-        steps = [Step("drop_product(%b)", (c.id,)) for c in products if c.after is None]
-        if len(rows) == 1:
-            steps.append(Step(_PUT_ONE, rows[0]))
-        elif rows:
-            steps.append(Step(_PUT_MANY, [list(column) for column in zip(*rows, strict=True)]))
-        growth: Counter[UUID] = Counter()
-        for change in products:
-            organization = (change.after or change.before).organization
-            growth[organization] += (change.after is not None) - (change.before is not None)
-        steps.extend(Step("advance_catalogue(%b, %b::bigint)", item) for item in sorted(growth.items()))
-        return Projected(steps, documents)
-
-
-def expect(id: UUID, accepts: Callable[[int], bool]) -> Callable[[Cursor[Any]], None]:
-    """Return a guard that lets a write go on only while `accepts` holds for the product's revision.
-
-    It raises StaleWrite where it does not, NotFound where there is no such product, and holds the row until the
-    transaction ends, so that of many writers on one revision exactly one passes.
+    The changes of one call may be those of many writes, of several organizations.
     """
 
-    def guard(cursor: Cursor[Any]) -> None:
-        found = cursor.execute(_SQL["revision"], [id], prepare=True).fetchone()
-        if found is None:
-            raise NotFound
-        if not accepts(found["revision"]):
-            raise StaleWrite
+    def project(self, changes: Sequence[Change]) -> Projected:
+        save = _Save()
+        for change in changes:
+            match change.after or change.before:
+                case Product() if change.events:
+                    save.product(change)
+                case Item():
+                    save.item(change)
+                case Presence() if change.events:
+                    save.presence(change)
+        return Projected(save.steps(), save.whole_documents())
 
-    return guard
+
+class _Growth(NamedTuple):
+    products: int = 0
+    items: int = 0
 
 
-async def detail(reader: Reader, organization: UUID, id: UUID) -> Row | None:
-    """Return one product; None where the organization has no such product."""
-    found = await reader.row(_SQL["detail"], [id, organization])
-    return None if found is None else Row(*found)
+class _Save:
+    def __init__(self) -> None:
+        self._documents: dict[UUID, str] = {}
+        self._new: Rows = []
+        self._known: Rows = []
+        self._items: dict[UUID, tuple[Any, ...]] = {}
+        self._presences: dict[UUID, tuple[Any, ...]] = {}
+        self._gone: dict[type, list[UUID]] = {Product: [], Item: [], Presence: []}
+        self._moves: Counter[UUID] = Counter()
+        self._newest: dict[UUID, int] = {}
+        self._growth: dict[UUID, _Growth] = {}
+
+    def product(self, change: Change) -> None:
+        state = self._grown(change, products=1)
+        if change.after is None:
+            self._gone[Product].append(change.id)
+            return
+        row = product_row(state)
+        if change.before is None:
+            self._new.append(row)
+            self._documents[change.id] = row[-1]
+        else:
+            # What it shows of its family is known in the database alone.
+            self._known.append(row)
+
+    def item(self, change: Change) -> None:
+        state = self._grown(change, items=1)
+        self._moves[state.product] += len(change.events)
+        if change.after is None:
+            self._gone[Item].append(change.id)
+            return
+        pieces = item_pieces(state, change.product)
+        self._items[change.id] = item_row(state, change.product, pieces)
+        self._documents[change.id] = whole(*pieces, state)
+        for event in change.events:
+            if isinstance(event, ItemCreated):
+                self._newest[state.product] = max(event.number, self._newest.get(state.product, 0))
+            elif isinstance(event, PhotoAdded):
+                added = [photo for photo in state.photos if photo.id == event.photo.id]
+                self._documents.update((photo.id, photo_json(photo)) for photo in added)
+
+    def presence(self, change: Change) -> None:
+        state = self._grown(change)
+        self._moves[state.product] += len(change.events)
+        if change.after is None:
+            self._gone[Presence].append(change.id)
+            return
+        row = self._presences[change.id] = presence_row(state)
+        self._documents[change.id] = row[-1]
+
+    def _grown(self, change: Change, products: int = 0, items: int = 0) -> Any:
+        """Count what came or went; return the state, the last one of what is gone."""
+        state = change.after or change.before
+        factor = (change.after is not None) - (change.before is not None)
+        before = self._growth.get(state.organization, _Growth())
+        self._growth[state.organization] = _Growth(before.products + factor * products, before.items + factor * items)
+        return state
+
+    def whole_documents(self) -> dict[UUID, str]:
+        """Return the documents that are known here: not those of products that come with items or presences."""
+        return {id: document for id, document in self._documents.items() if id not in self._moves}
+
+    def steps(self) -> list[Step]:
+        """Return the steps in the order in which every write takes its locks: products, each kind by id, then what
+        belongs to them, then the counters that all writers of an organization want."""
+        if not self._growth:
+            return []
+        gone = self._gone
+        family = sorted(self._moves.keys() - set(gone[Product]))
+        if len(self._new) == 1 and not (self._known or gone[Product] or family):
+            return [Step(f"add_product({_ARGUMENTS})", self._new[0])]
+        held = sorted({*gone[Product], *map(itemgetter(0), self._known), *family} - set(map(itemgetter(0), self._new)))
+        steps = []
+        if len(held) > 1:
+            steps.append(Step("hold_products(%b)", (held,)))
+        steps += _dropped("drop_products", gone[Product])
+        if self._new:
+            steps.append(Step(f"add_products({_ARGUMENTS})", _columns(self._new)))
+        if len(self._known) == 1:
+            steps.append(Step(f"put_product({_ARGUMENTS})", self._known[0]))
+        elif self._known:
+            steps.append(Step(f"put_products({_ARGUMENTS})", _columns(self._known)))
+        steps += _dropped("drop_items", gone[Item])
+        if self._items:
+            steps.append(Step(_PUT_ITEMS, _columns(self._items.values())))
+        steps += _dropped("drop_presences", gone[Presence])
+        if self._presences:
+            steps.append(Step(_PUT_PRESENCES, _columns(self._presences.values())))
+        if family:
+            moves = [self._moves[id] for id in family]
+            newest = [self._newest.get(id, 0) for id in family]
+            steps.append(Step("refresh_products(%b, %b::bigint[], %b::integer[])", (family, moves, newest)))
+        steps.extend(
+            Step("advance_catalogue(%b, %b::bigint, %b::bigint)", (organization, *growth))
+            for organization, growth in sorted(self._growth.items())
+        )
+        return steps
+
+
+def _dropped(function: str, gone: list[UUID]) -> list[Step]:
+    return [Step(f"{function}(%b)", (sorted(gone),))] if gone else []
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    """Return the rows as columns, by id."""
+    return [list(column) for column in zip(*sorted(rows, key=itemgetter(0)), strict=True)]

@@ -1,30 +1,37 @@
-"""One page of products: filters and orders as one statement over the organization's rows."""
+"""One page of products: filters and orders over the organization's rows."""
 
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 
 from domain.words import query
 from projections.base import Reader
+from projections.inventory import STATUS_RANK
+from projections.pages import Asked, Order, Page, forwards, nulls_last, number_of, results
 
-ORDERS: dict[str, str] = {
-    "title": "title_key ASC NULLS LAST",
-    "-title": "title_key DESC NULLS LAST",
-    "created": "created ASC",
-    "-created": "created DESC",
-    "updated": "updated ASC",
-    "-updated": "updated DESC",
-    "artist__name": "artist_key ASC NULLS LAST",
-    "-artist__name": "artist_key DESC NULLS LAST",
-    "listed_first": "listed DESC",
-    "unlisted_first": "listed ASC",
-    "price_high_low": "price DESC NULLS LAST",
-    "price_low_high": "price ASC NULLS LAST",
-    "most_inventory": "total_count DESC",
-    "least_inventory": "total_count ASC",
+ORDERS: dict[str, Order] = {
+    "title": forwards("title_key"),
+    "-title": nulls_last("title_key"),
+    "created": forwards("created"),
+    "-created": forwards("created DESC"),
+    "updated": forwards("updated"),
+    "-updated": forwards("updated DESC"),
+    "artist__name": forwards("artist_key"),
+    "-artist__name": nulls_last("artist_key"),
+    "listed_first": Order("listed DESC", (("listed", ""), ("NOT listed", ""))),
+    "unlisted_first": Order("listed", (("NOT listed", ""), ("listed", ""))),
+    "price_high_low": nulls_last("price"),
+    "price_low_high": forwards("price"),
+    # Most have none or a few: those share a place, in the order of their ids, which no index read backwards gives.
+    "most_inventory": Order(
+        "total_count DESC",
+        (("total_count > 2", "total_count DESC"), *((f"total_count = {count}", "") for count in (2, 1, 0))),
+    ),
+    "least_inventory": forwards("total_count"),
 }
 DEFAULT_ORDER = "-created"
+_DOCUMENT = "(SELECT document FROM product_document AS d WHERE d.id = p.id)"
 
 
 class ProductQuery(Struct, frozen=True, kw_only=True):
@@ -49,25 +56,13 @@ class ProductQuery(Struct, frozen=True, kw_only=True):
         )
 
 
-class Page(NamedTuple):
-    """One page of a list.
-
-    `results` is the inside of a JSON array with holes; `total` is the exact count over all pages; `number` is 1-based.
-    `exists` is false for a page past the last one (page 1 always exists).
-    """
-
-    total: int
-    number: int
-    results: str
-    exists: bool
-
-
 def _like(text: str) -> str:
     escaped = text.casefold().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 
-def _where(organization: UUID, asked: ProductQuery) -> tuple[str, list[Any]]:
+def rows_asked(organization: UUID, asked: ProductQuery) -> Asked:
+    """Return what the filters and orders come to; pages have no part in it."""
     terms, values = ["organization = %b"], [organization]
 
     def term(sql: str, *parameters: Any) -> None:
@@ -81,35 +76,31 @@ def _where(organization: UUID, asked: ProductQuery) -> tuple[str, list[Any]]:
     if asked.tags:
         term("tags LIKE ANY(%b)", [_like(tag) for tag in asked.tags])
     if asked.statuses:
-        term("statuses && %b::text[]", list(asked.statuses))
+        term("total_count > 0 AND statuses & %b::integer <> 0", sum(1 << STATUS_RANK[name] for name in asked.statuses))
     if asked.has_inventory is not None:
         term("total_count > 0" if asked.has_inventory else "total_count = 0")
     if asked.has_available_inventory is not None:
         term("available_count > 0" if asked.has_available_inventory else "available_count = 0")
     if asked.uploadable_to_redbubble is not None:
         term("redbubble" if asked.uploadable_to_redbubble else "NOT redbubble")
-    return " AND ".join(terms), values
+    return Asked("product_list", " AND ".join(terms), values, [ORDERS[name] for name in asked.ordering])
 
 
 async def page(reader: Reader, organization: UUID, asked: ProductQuery, product_count: int) -> Page:
     """Return one page and the exact count of all that match. `product_count` is the organization's own count, read
     with its revision; it serves where nothing is filtered.
     """
-    where, values = _where(organization, asked)
+    rows = rows_asked(organization, asked)
     count = product_count
     if asked.filtered:
-        statement = f"SELECT count(*) FROM product_list WHERE {where}"
-        found = await reader.shared(statement.encode(), values)
+        statement = f"SELECT count(*) FROM {rows.table} WHERE {rows.where}"
+        found = await reader.shared(statement.encode(), rows.values)
         count = found[0] if found else 0
-    last = max(1, -(-count // asked.page_size))
-    number = last if asked.page is None else asked.page
-    if number > last:
+    number, exists = number_of(asked.page, asked.page_size, count)
+    if not exists:
         return Page(count, number, "", exists=False)
-    orders = ", ".join([*(ORDERS[name] for name in asked.ordering), "id"])
-    # ARRAY keeps the order of its rows; string_agg over a subquery does not promise it.
-    statement = (
-        "SELECT array_to_string(ARRAY(SELECT document FROM product_list"
-        f" WHERE {where} ORDER BY {orders} LIMIT %b OFFSET %b), ',')"
-    )
-    found = await reader.shared(statement.encode(), [*values, asked.page_size, (number - 1) * asked.page_size])
-    return Page(count, number, (found[0] if found else None) or "", exists=True)
+    size, offset = asked.page_size, (number - 1) * asked.page_size
+    # Words are found by an index, other filters by looking at every product.
+    looked_at = count if asked.search else product_count
+    sort = asked.filtered and 2 * (offset + size) * product_count > count * looked_at
+    return Page(count, number, await results(reader, rows, _DOCUMENT, size=size, offset=offset, sort=sort), exists=True)

@@ -23,7 +23,7 @@ from domain.event import DomainEvent
 from domain.product.product import Product, fold
 from domain.vocabulary import EVENTS
 from projections.base import queries
-from projections.catalogue import product_row
+from projections.product import product_row
 
 _SQL = queries("rebuild")
 _LOCK = 0x64656165

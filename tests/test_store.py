@@ -21,7 +21,8 @@ from commands.work import Context
 from domain.errors import Busy, Conflict, IdempotencyMismatch, NotFound, StaleWrite, Taken, Unavailable
 from domain.event import Change, Projected, Step
 from domain.product import product as products
-from projections.catalogue import CatalogueProjection, expect
+from projections.catalogue import CatalogueProjection
+from projections.product import expect
 from tests.scenario import ORGANIZATION, STAMP
 
 CONTEXT = Context(ORGANIZATION, "key_1", "request-1")
@@ -234,7 +235,7 @@ def test_of_many_parallel_writes_on_one_revision_exactly_one_passes(bus: Bus) ->
 
     def write(number: int) -> None:
         try:
-            guard = expect(id, lambda revision: revision == 1)
+            guard = expect(id, lambda revision: revision == "1")
             bus.execute(ReviseProduct(id=id, values={"title": f"Take {number}"}), CONTEXT, guard=guard)
             outcomes.append("written")
         except StaleWrite:

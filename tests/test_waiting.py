@@ -17,7 +17,8 @@ from commands.store import Store
 from commands.waiting import in_loop, wait_for
 from commands.work import Context
 from domain.errors import Busy, StaleWrite
-from projections.catalogue import CatalogueProjection, expect
+from projections.catalogue import CatalogueProjection
+from projections.product import expect
 from tests.scenario import ORGANIZATION
 
 pytestmark = pytest.mark.anyio
@@ -190,7 +191,7 @@ async def test_a_guard_that_refuses_and_one_that_loses_its_connection_leave_no_t
     id = await create(bus)
     command = ReviseProduct(id=id, values={"title": "Let It Be"})
     with pytest.raises(StaleWrite):
-        await in_loop(lambda: bus.execute(command, CONTEXT, guard=expect(id, lambda revision: revision == 9)))
+        await in_loop(lambda: bus.execute(command, CONTEXT, guard=expect(id, lambda revision: revision == "9")))
     died: list[bool] = []
 
     def dies_once(cursor: psycopg.Cursor[object]) -> None:

@@ -1,0 +1,88 @@
+"""One page of inventory items: filters and orders over the organization's rows."""
+
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.words import query
+from projections.base import Reader, queries
+from projections.inventory import STATUS_RANK
+from projections.pages import Asked, Order, Page, forwards, nulls_last, number_of, results
+
+_SQL = queries("inventory")
+
+ORDERS: dict[str, Order] = {
+    "created": forwards("created"),
+    "-created": forwards("created DESC"),
+    "updated": forwards("updated"),
+    "-updated": forwards("updated DESC"),
+    "title": forwards("title_key"),
+    "-title": forwards("title_key DESC"),
+    "name": forwards("title_key"),
+    "-name": forwards("title_key DESC"),
+    "price_total_usd": forwards("price"),
+    "-price_total_usd": nulls_last("price"),
+    "status": forwards("status"),
+    "-status": Order(
+        "status DESC", tuple((f"status = {rank}", "") for rank in sorted(STATUS_RANK.values(), reverse=True))
+    ),
+    "condition_item": forwards("condition"),
+    "-condition_item": nulls_last("condition"),
+    "manual_sku": forwards("sku_key"),
+    "-manual_sku": nulls_last("sku_key"),
+    "days_in_inventory": forwards("created DESC"),
+    "-days_in_inventory": forwards("created"),
+}
+DEFAULT_ORDER = "-created"
+_DOCUMENT = f"({_SQL['document'].decode()} WHERE i.id = p.id)"
+
+
+class InventoryQuery(Struct, frozen=True, kw_only=True):
+    """What a list asks for. None and () ask nothing; `page` is None for the last."""
+
+    search: str | None = None
+    statuses: tuple[str, ...] = ()
+    product: UUID | None = None
+    ordering: tuple[str, ...] = (DEFAULT_ORDER,)
+    page: int | None = 1
+    page_size: int = 10
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.search or self.statuses) or self.product is not None
+
+
+def rows_asked(organization: UUID, asked: InventoryQuery) -> Asked:
+    """Return what the filters and orders come to; pages have no part in it."""
+    terms, values = ["organization = %b"], [organization]
+
+    def term(sql: str, *parameters: Any) -> None:
+        terms.append(sql)
+        values.extend(parameters)
+
+    if asked.search and (words := query(organization, asked.search)) is not None:
+        term("search @@ %s::text::tsquery", words)
+    if asked.statuses:
+        term("status = ANY(%b::smallint[])", [STATUS_RANK[name] for name in asked.statuses])
+    if asked.product is not None:
+        term("product = %b", asked.product)
+    return Asked("inventory_list", " AND ".join(terms), values, [ORDERS[name] for name in asked.ordering])
+
+
+async def page(reader: Reader, organization: UUID, asked: InventoryQuery) -> Page:
+    """Return one page and the exact count of all that match."""
+    rows = rows_asked(organization, asked)
+    found = await reader.shared(_SQL["count"], [organization])
+    count = item_count = found[0] if found else 0
+    if asked.filtered:
+        statement = f"SELECT count(*) FROM {rows.table} WHERE {rows.where}"
+        found = await reader.shared(statement.encode(), rows.values)
+        count = found[0] if found else 0
+    number, exists = number_of(asked.page, asked.page_size, count)
+    if not exists:
+        return Page(count, number, "", exists=False)
+    size, offset = asked.page_size, (number - 1) * asked.page_size
+    # Every filter has an index.
+    sort = asked.filtered and 2 * (offset + size) * item_count > count * count
+    return Page(count, number, await results(reader, rows, _DOCUMENT, size=size, offset=offset, sort=sort), exists=True)

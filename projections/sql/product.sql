@@ -1,0 +1,6 @@
+-- detail: One product of an organization.
+SELECT d.document, l.revision, l.child_revision
+FROM product_list AS l JOIN product_document AS d ON d.id = l.id WHERE l.id = %b AND l.organization = %b;
+
+-- revision: Where the product and its family stand, held until the transaction ends.
+SELECT revision, child_revision FROM product_list WHERE id = %b FOR NO KEY UPDATE;
