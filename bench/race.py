@@ -160,6 +160,8 @@ def _difference(ours: Any, theirs: Any, at: str = "") -> str:
         places = ((f"{at}.{key}", ours[key], theirs[key]) for key in ours)
     elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
         places = ((f"{at}[{n}]", a, b) for n, (a, b) in enumerate(zip(ours, theirs, strict=True)))
+    elif isinstance(ours, dict) and isinstance(theirs, dict):
+        return f"{at} has {', '.join(ours)} here and {', '.join(theirs)} there"
     else:
         return f"{at} is {str(ours)[:200]!r} here and {str(theirs)[:200]!r} there"
     return next(_difference(a, b, place) for place, a, b in places if a != b)

@@ -87,7 +87,7 @@ class PresenceSerializer(serializers.ModelSerializer):
         fields = (
             *("id", "platform", "external_listing_id", "external_url", "status", "listing_price", "listing_currency"),
             *("listing_price_usd", "is_selling_enabled", "price_last_updated", "last_checked_at", "created_at"),
-            "updated_at",
+            *("updated_at", "image_url"),
         )
         read_only_fields = fields
 

@@ -65,6 +65,7 @@ class Presence(_FromRecord):
     last_checked_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    image_url: str | None
 
 
 class RedbubblePresence(_FromRecord):
