@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from api import docs, errors, health, imports, keys, products, reference
+from api import docs, errors, health, imports, inventory, keys, presences, products, reference
 from api.addresses import Addresses
 from api.front import Front
 from api.limits import Limits
@@ -41,6 +41,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
     app = Litestar(
         route_handlers=[
             *products.HANDLERS,
+            *presences.HANDLERS,
+            *inventory.HANDLERS,
             *reference.HANDLERS,
             *keys.HANDLERS,
             *imports.HANDLERS,
@@ -95,4 +97,5 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             uses=uses,
             threads=threads,
             turns=asyncio.Semaphore(settings.write_pool_size),
+            picture_turn=asyncio.Semaphore(1),
         )

@@ -49,4 +49,4 @@ def accepted(scope: Scope) -> Callable[[str], bool] | None:
     if given.strip() == ANY:
         return lambda _: True
     tags = {_AGE.sub('"', tag) for weak, tag in _TAG.findall(given) if not weak}
-    return tags.__contains__
+    return lambda tag: _AGE.sub('"', tag) in tags

@@ -20,8 +20,8 @@ from commands.product import CreateProduct, DeleteProduct, ReviseProduct
 from domain import ids
 from domain.errors import Invalid, NotFound
 from domain.product.form import CREATE, REVISE
-from projections.catalogue import Row, detail, expect
 from projections.documents import DOCUMENT_VERSION, etag
+from projections.product import Row, detail, expect
 from projections.product_page import page
 
 PATH = "/api/v1/products"
@@ -74,14 +74,12 @@ async def get_product(request: ApiRequest) -> Answer:
 async def revise_product(request: ApiRequest) -> Answer:
     id = path_id(request, ids.PRODUCT)
     _, values, errors = await said(request, REVISE, lambda: found(request))
-    if errors:
-        await found(request)
-        raise Invalid(errors)
     command = ReviseProduct(
         id=id,
         artist_name=values.pop("artist_name", UNSET),
         music_label_name=values.pop("music_label_name", UNSET),
         values=values,
+        errors=errors,
     )
     await services(request).execute(request, command, guard=guard(request, id, expect, etag))
     row = await found(request)

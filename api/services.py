@@ -25,12 +25,13 @@ from projections.organizations import Gate
 
 T = TypeVar("T")
 TURN_SECONDS = 5.0
+PICTURE_TURN_SECONDS = 20.0
 
 
 class Services(Struct, frozen=True, kw_only=True):
     """`turns` are as many as the write pool has connections: a command waits for its turn, not for a connection.
 
-    `threads` are for files alone, whose client library blocks.
+    `threads` are for files alone, whose client library blocks. A picture takes much memory, so one has its turn.
     """
 
     settings: Settings
@@ -43,10 +44,11 @@ class Services(Struct, frozen=True, kw_only=True):
     uses: Uses
     threads: ThreadPoolExecutor
     turns: asyncio.Semaphore
+    picture_turn: asyncio.Semaphore
 
     def fill(self, request: ApiRequest, text: str) -> bytes:
         """Close the holes of a document, or of many in a row, as this request's answer shows them."""
-        return fill(text, self.addresses.base_url(request.scope))
+        return fill(text, self.addresses.base_url(request.scope), self.settings.media_base_url)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)
@@ -63,28 +65,41 @@ class Services(Struct, frozen=True, kw_only=True):
                 self._unless_answered(receipt)
             return self.bus.execute(command, context, receipt=receipt, guard=guard)
 
-        return await self._in_turn(work)
+        return await self.in_turn(work)
 
     async def unless_answered(self, receipt: Receipt | None) -> None:
         """Raise Replayed where the receipt's key has been answered, IdempotencyMismatch where another request was."""
         if receipt is not None:
-            await self._in_turn(lambda: self._unless_answered(receipt))
+            await self.in_turn(lambda: self._unless_answered(receipt))
 
     def _unless_answered(self, receipt: Receipt) -> None:
         if (first := self.bus.store.receipt(*receipt[:3])) is not None:
             raise Replayed(first)
 
-    async def _in_turn(self, work: Callable[[], T]) -> T:
-        """Raises Busy where the turn does not come: a client waits seconds, not for all that wait before it."""
-        try:
-            async with asyncio.timeout(TURN_SECONDS if self.turns.locked() else None):
-                await self.turns.acquire()
-        except TimeoutError as error:
-            raise Busy("Too many writes at once. Try again.") from error
+    async def in_turn(self, work: Callable[[], T]) -> T:
+        """Run what writes. Raises Busy."""
+        await _take(self.turns, TURN_SECONDS, "Too many writes at once. Try again.")
         try:
             return await in_loop(work)
         finally:
             self.turns.release()
+
+    async def one_picture(self, work: Callable[[], T]) -> T:
+        """Run what decodes a picture, in a thread. Raises Busy."""
+        await _take(self.picture_turn, PICTURE_TURN_SECONDS, "Too many pictures at once. Try again.")
+        try:
+            return await self.in_thread(work)
+        finally:
+            self.picture_turn.release()
+
+
+async def _take(turns: asyncio.Semaphore, seconds: float, refusal: str) -> None:
+    """Raises Busy where the turn does not come: a client waits seconds, not for all that wait before it."""
+    try:
+        async with asyncio.timeout(seconds if turns.locked() else None):
+            await turns.acquire()
+    except TimeoutError as error:
+        raise Busy(refusal) from error
 
 
 def services(request: ApiRequest) -> Services:

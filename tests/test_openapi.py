@@ -14,7 +14,7 @@ from api.openapi.document import document
 from api.openapi.operation import Operation
 from commands.settings import Settings
 from domain.product.form import CREATE, READ_ONLY, REVISE
-from projections.documents import ProductDocument
+from projections.product_document import ProductDocument
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from commands.settings import Settings
-from projections.documents import ProductDocument
+from projections.product_document import ProductDocument
 from tests.clients import PRODUCTS, create, make_key, serving
 
 pytestmark = pytest.mark.anyio

@@ -7,12 +7,18 @@ from domain.choices import PRODUCT_TYPES
 from domain.fields import NO_NUL
 from domain.form import Form
 from domain.imports.form import MAX_COLUMN_CHARACTERS
+from domain.inventory import form as item
 from domain.organization.form import CREATE_KEY
+from domain.presence import form as presence
 from domain.product import form as product
 
 FORMS: dict[str, Form] = {
     "ProductCreate": product.CREATE,
     "ProductRevise": product.REVISE,
+    "InventoryItemCreate": item.CREATE,
+    "InventoryItemRevise": item.REVISE,
+    "PresenceCreate": presence.CREATE,
+    "PresenceRevise": presence.REVISE,
     "ApiKeyCreate": CREATE_KEY,
 }
 _ANY_JSON: Schema = {"propertyNames": {"pattern": NO_NUL}, "additionalProperties": ref("JsonValue")}

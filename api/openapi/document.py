@@ -37,6 +37,8 @@ strings with two places, times are UTC. Paths work with and without the slash at
 or made."""
 TAGS = {
     "Products": "Catalogue entries: an album, a sample pack.",
+    "Inventory": "The copies of products, one by one.",
+    "Marketplace presences": "Where products are represented.",
     "Imports": "Whole files of products, read by a worker.",
     "Reference": "Values that fields choose from.",
     "API keys": "Who may do what. These need the scope `admin`.",

@@ -1,25 +1,40 @@
-"""Examples made by the code that answers, so that they are what is answered."""
+"""One album with one copy and one listing, made by the code that answers, so that the examples are what is answered."""
 
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import fields
 
-from api.answers import encode
 from api.openapi.noun import BASE_URL
+from domain import ids
 from domain.event import Stamp
-from domain.organization.organization import ApiKey
+from domain.form import Form
+from domain.image import Photo
+from domain.inventory import form as item_form
+from domain.inventory import inventory
+from domain.presence import form as presence_form
+from domain.presence import presence as presences
+from domain.product import form as product_form
 from domain.product import product as products
 from domain.product.events import Credit
-from domain.product.form import CREATE, REVISE
-from projections.documents import fill, product_document
-from projections.organizations import key_document
+from domain.product.product import Product
+from projections.documents import fill
+from projections.image_document import photo_json
+from projections.item_document import ItemSummary, item_pieces, whole
+from projections.presence_document import presence_document
+from projections.product_document import product_document
 
-_ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
-_ARTIST = UUID("5d1f8a3e-2c55-5f0e-8f4b-1f6a2f4b9a01")
-_LABEL = UUID("0b2f8a3e-2c55-5f0e-8f4b-1f6a2f4b9a02")
-_TIME = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
+Json = dict[str, Any]
+
+ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
+TIME = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
+_STAMP = Stamp(TIME, ID, "key_example", "example")
+_CREDITS = {
+    "artist": UUID("5d1f8a3e-2c55-5f0e-8f4b-1f6a2f4b9a01"),
+    "music_label": UUID("0b2f8a3e-2c55-5f0e-8f4b-1f6a2f4b9a02"),
+}
 
 PRODUCT_CREATE = {
     "title": "Abbey Road",
@@ -38,65 +53,89 @@ PRODUCT_REVISE = {
     "tags": ["classic-rock", "remastered"],
     "price_override_usd": "34.99",
 }
-API_KEY_CREATE = {"name": "Warehouse scanner", "scopes": ["read", "write"]}
+ITEM_CREATE = {
+    "product_uid": ids.uid(ids.PRODUCT, ID),
+    "status": "ready-to-sell",
+    "condition_item": "vg_plus",
+    "condition_container": "vg",
+    "condition_comments": "Light surface marks",
+    "price_total_usd": "34.99",
+    "price_expected_usd": "39.99",
+}
+ITEM_REVISE = {"status": "listed", "listing_current_price": "34.99"}
+PRESENCE_CREATE = {
+    "platform_uid": "plat_ebay",
+    "external_listing_id": "394857201",
+    "external_url": "https://ebay.com/itm/394857201",
+    "listing_price_usd": "34.99",
+    "listing_currency": "USD",
+    "status": "active",
+    "is_selling_enabled": True,
+}
+PRESENCE_REVISE = {"status": "paused", "is_selling_enabled": False}
 
 
-def _product(*sent: tuple[Any, dict[str, Any]]) -> Any:
-    values: dict[str, Any] = {}
+def _shown(document: str) -> Json:
+    shown: Json = msgspec.json.decode(fill(document, BASE_URL))
+    return shown
+
+
+def _read(*sent: tuple[Form, Json]) -> Json:
+    values: Json = {}
     for form, body in sent:
         values |= form.parse(body).values
-    for name, field, id in (("artist_name", "artist", _ARTIST), ("music_label_name", "music_label", _LABEL)):
-        if name in values:
-            values[field] = Credit(id, values.pop(name))
-    event = products.create(_ID, values, Stamp(_TIME, _ID, "key_example", "example"))
-    product = products.evolve(None, event)
+    return values
+
+
+def _product(*sent: tuple[Form, Json]) -> Product:
+    values = _read(*sent)
+    for field, id in _CREDITS.items():
+        values[field] = Credit(id, values.pop(f"{field}_name"))
+    product = products.evolve(None, products.create(ID, values, _STAMP))
     assert product is not None
-    return msgspec.json.decode(fill(product_document(product), BASE_URL))
+    return product
 
 
-PRODUCT = _product((CREATE, PRODUCT_CREATE))
-REVISED_PRODUCT = _product((CREATE, PRODUCT_CREATE), (REVISE, PRODUCT_REVISE))
-NEW_API_KEY = msgspec.json.decode(
-    encode(
-        msgspec.structs.replace(
-            key_document(
-                ApiKey(
-                    id=_ID,
-                    organization=_ID,
-                    version=1,
-                    name="Warehouse scanner",
-                    scopes=("read", "write"),
-                    digest="",
-                    prefix="dw_3vQx1",
-                    created=_TIME,
-                )
-            ),
-            key="dw_3vQx1…",
+def _item(*sent: tuple[Form, Json]) -> Json:
+    values = _read(*sent)
+    item = inventory.evolve(None, inventory.create(ID, values.pop("product_uid"), 1, values, _STAMP))
+    assert item is not None
+    return _shown(whole(*item_pieces(item, _PRODUCT), item))
+
+
+def _presence(*sent: tuple[Form, Json]) -> Json:
+    presence = presences.evolve(None, presences.create(ID, _PRODUCT.id, 1, _read(*sent), _STAMP))
+    assert presence is not None
+    return _shown(presence_document(presence))
+
+
+_PRODUCT = _product((product_form.CREATE, PRODUCT_CREATE))
+ITEM = _item((item_form.CREATE, ITEM_CREATE))
+REVISED_ITEM = _item((item_form.CREATE, ITEM_CREATE), (item_form.REVISE, ITEM_REVISE))
+PHOTO = _shown(
+    photo_json(
+        Photo(
+            id=ID,
+            blob="5d1f8a3e/5pWbJ3mV7xQ2/image.jpg",
+            content_type="image/jpeg",
+            width=3024,
+            height=4032,
+            size_bytes=2_310_744,
+            filename="run-out groove.jpg",
+            created=TIME,
         )
     )
 )
-API_KEY = {name: value for name, value in NEW_API_KEY.items() if name != "key"}
-IMPORT = {
-    "uid": "imp_064g4neckjrkmf6epc10j6k0bc",
-    "status": "done",
-    "filename": "collection.csv",
-    "size": 48213,
-    "type": "physical",
-    "map": {},
-    "dry_run": False,
-    "format": "discogs-collection",
-    "encoding": "utf-8",
-    "rows_total": 401,
-    "rows_done": 401,
-    "rows_created": 400,
-    "rows_unchanged": 0,
-    "rows_duplicate": 0,
-    "rows_rejected": 1,
-    "errors": [{"line": 17, "reason": "title: This field is required."}],
-    "repeats": [],
-    "rejects_url": f"{BASE_URL}/api/v1/imports/imp_064g4neckjrkmf6epc10j6k0bc/rejects/",
-    "error": None,
-    "created": "2025-01-15T10:30:00Z",
-    "started": "2025-01-15T10:30:01Z",
-    "finished": "2025-01-15T10:30:02Z",
+PRESENCE = _presence((presence_form.CREATE, PRESENCE_CREATE))
+REVISED_PRESENCE = _presence((presence_form.CREATE, PRESENCE_CREATE), (presence_form.REVISE, PRESENCE_REVISE))
+NEW_PRODUCT = _shown(product_document(_PRODUCT))
+REVISED_PRODUCT = _shown(
+    product_document(_product((product_form.CREATE, PRODUCT_CREATE), (product_form.REVISE, PRODUCT_REVISE)))
+)
+PRODUCT = NEW_PRODUCT | {
+    "price_computed_usd": ITEM["price_total_usd"],
+    "total_inventory_count": 1,
+    "available_inventory_count": 1,
+    "inventory_items": [{field.name: ITEM[field.name] for field in fields(ItemSummary)}],
+    "marketplace_presences": [PRESENCE],
 }

@@ -2,11 +2,34 @@
 
 from msgspec.structs import replace
 
-from api.openapi.examples import IMPORT
-from api.openapi.noun import Noun
+from api.openapi.noun import BASE_URL, Noun
 from api.openapi.operation import IDEMPOTENCY_KEY, UID, Answered, Body, Operation
 
 _TAG = "Imports"
+IMPORT = {
+    "uid": "imp_064g4neckjrkmf6epc10j6k0bc",
+    "status": "done",
+    "filename": "collection.csv",
+    "size": 48213,
+    "type": "physical",
+    "map": {},
+    "dry_run": False,
+    "format": "discogs-collection",
+    "encoding": "utf-8",
+    "rows_total": 401,
+    "rows_done": 401,
+    "rows_created": 400,
+    "rows_unchanged": 0,
+    "rows_duplicate": 0,
+    "rows_rejected": 1,
+    "errors": [{"line": 17, "reason": "title: This field is required."}],
+    "repeats": [],
+    "rejects_url": f"{BASE_URL}/api/v1/imports/imp_064g4neckjrkmf6epc10j6k0bc/rejects/",
+    "error": None,
+    "created": "2025-01-15T10:30:00Z",
+    "started": "2025-01-15T10:30:01Z",
+    "finished": "2025-01-15T10:30:02Z",
+}
 _UID = replace(UID, example=IMPORT["uid"])
 _IMPORT = Noun(one="an import", many="imports", tag=_TAG, schema="Import", example=IMPORT, uid=_UID)
 

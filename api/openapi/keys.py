@@ -1,12 +1,28 @@
 """What /api/v1/api-keys/ promises."""
 
+import msgspec
 from msgspec.structs import replace
 
-from api.openapi.examples import API_KEY, API_KEY_CREATE, NEW_API_KEY
+from api.answers import encode
+from api.openapi.examples import ID, TIME
 from api.openapi.noun import Noun
 from api.openapi.operation import IDEMPOTENCY_KEY, PREFER, UID, Answered, Body, Operation
+from domain.organization.organization import ApiKey
+from projections.organizations import key_document
 
 _TAG = "API keys"
+_EXAMPLE = ApiKey(
+    id=ID,
+    organization=ID,
+    version=1,
+    name="Warehouse scanner",
+    scopes=("read", "write"),
+    digest="",
+    prefix="dw_3vQx1",
+    created=TIME,
+)
+NEW_API_KEY = msgspec.json.decode(encode(replace(key_document(_EXAMPLE), key="dw_3vQx1…")))
+API_KEY = {name: value for name, value in NEW_API_KEY.items() if name != "key"}
 _UID = replace(UID, example=API_KEY["uid"])
 _KEY = Noun(one="an API key", many="API keys", tag=_TAG, schema="ApiKey", example=API_KEY, uid=_UID)
 _SHOWN = Answered(
@@ -24,7 +40,7 @@ CREATE = Operation(
     summary="Make an API key",
     tag=_TAG,
     parameters=(IDEMPOTENCY_KEY, PREFER),
-    body=Body(schema="ApiKeyCreate", example=API_KEY_CREATE),
+    body=Body(schema="ApiKeyCreate", example={"name": _EXAMPLE.name, "scopes": list(_EXAMPLE.scopes)}),
     answers={201: _SHOWN},
     problems=(422,),
 )

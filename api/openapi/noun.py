@@ -69,12 +69,13 @@ class Noun(Struct, frozen=True, kw_only=True):
             problems=problems,
         )
 
-    def create(self, body: Any, *, description: str = "", problems: Sequence[int] = ()) -> Operation:
-        """Declare the POST whose body is the component `…Create`; `body` is an example of it."""
-        made = Answered(
+    def create(self, body: Any, made: Any = None, *, description: str = "", problems: Sequence[int] = ()) -> Operation:
+        """Declare the POST whose body is the component `…Create`; `body` is an example of it, `made` what comes of it
+        where that is not the noun's own example."""
+        answer = Answered(
             description="What was created.",
             schema=self.schema,
-            example=self.example,
+            example=made or self.example,
             headers=("ETag", "Location", "Idempotent-Replayed"),
         )
         return Operation(
@@ -84,7 +85,7 @@ class Noun(Struct, frozen=True, kw_only=True):
             description=description,
             parameters=(*self.within, IDEMPOTENCY_KEY, PREFER),
             body=Body(schema=f"{self.schema}Create", example=body),
-            answers={201: made},
+            answers={201: answer},
             problems=(409, 422, *problems),
         )
 

@@ -5,78 +5,82 @@ from typing import Any
 
 import msgspec
 
+from api.openapi import inventory, presences, products
 from api.openapi.operation import Schema
 from api.openapi.shapes import MONEY, REF, URL, array_of, page_of
-from domain.choices import PRODUCT_TYPES
+from domain.fields import Choice
 from domain.form import Form
+from domain.inventory import form as item_form
 from domain.platforms import Platform
-from domain.product import form as product
-from projections.documents import ProductDocument
+from domain.presence import form as presence_form
+from domain.product import form as product_form
+from domain.special_fields import Money
+from projections.image_document import PhotoDocument
 from projections.imports import ImportDocument
+from projections.item_document import ItemDocument
 from projections.organizations import KeyDocument
+from projections.presence_document import PresenceDocument
+from projections.product_document import ProductDocument
 
-_TIMES = frozenset({"created", "updated", "started", "finished", "last_used_at"})
+_TYPES = {
+    ProductDocument: "Product",
+    ItemDocument: "InventoryItem",
+    PresenceDocument: "Presence",
+    PhotoDocument: "Photo",
+    ImportDocument: "Import",
+    KeyDocument: "ApiKey",
+    Platform: "Platform",
+}
 _NAMES = {
-    "ProductDocument": "Product",
-    "ImportDocument": "Import",
-    "KeyDocument": "ApiKey",
+    **{kind.__name__: name for kind, name in _TYPES.items()},
+    "ItemSummary": "InventoryItemSummary",
     "CreditDocument": "Credit",
     "PlatformDocument": "Platform",
 }
-_PRODUCT = {
-    "uid": "Unique identifier.",
-    "type_display": "The type in words.",
-    "artist": "Written as `artist_name`.",
-    "music_label": "Written as `music_label_name`.",
-    "price_computed_usd": "Lowest price among items for sale, else among active presences.",
-    "resolved_identifier": "The first of sku, upc, catalog_number and external_id.",
-    "resolved_identifier_source": "Which of them it is.",
-    "product_image": "Primary image.",
-    "total_inventory_count": "All inventory items.",
-    "listed_inventory_count": "Items listed.",
-    "available_inventory_count": "Items received or ready to sell.",
-    "has_primary_asset": "Whether there is a primary digital asset.",
-    "inventory_items": "Summaries of the inventory items.",
-    "available_platforms": "Where this product can be listed.",
-    "marketplace_presences": "Where it is represented now.",
-    "redbubble_presence": "Its latest presence on Redbubble.",
-    "metadata": "Written as `external_id` and `external_id_title`.",
-    "created": "When it was created, UTC.",
-    "updated": "When it last changed, UTC.",
-}
+_TIMES = frozenset(
+    {"created", "updated", "created_at", "updated_at", "price_last_updated", "last_checked_at"}
+    | {"started", "finished", "last_used_at"}
+)
+_FEW = 50
+_PAGED = ("Product", "InventoryItem", "Import", "ApiKey")
+_WHOLE = ("Presence", "Photo", "Platform")
 
 
 def objects() -> dict[str, Schema]:
     """Return the schemas by name, with those of the lists of them."""
-    types = [ProductDocument, ImportDocument, KeyDocument, Platform]
-    _, found = msgspec.json.schema_components(types, ref_template=REF)
+    _, found = msgspec.json.schema_components(_TYPES, ref_template=REF)
     schemas = {_NAMES.get(name, name): _public(schema) for name, schema in found.items()}
-    for schema in schemas.values():
-        for name in _TIMES & schema.get("properties", {}).keys():
-            schema["properties"][name]["format"] = "date-time"
-    shown = schemas["Product"]["properties"]
-    _describe(shown, product.CREATE, _PRODUCT)
-    shown["type"]["enum"] = list(PRODUCT_TYPES)
-    for name in ("price_computed_usd", "price_override_usd"):
-        shown[name].update(MONEY)
-    shown["product_image"].update(URL)
-    shown["available_platforms"].update(array_of("Platform"))
-    for name in ("inventory_items", "marketplace_presences"):
-        shown[name].update({"type": "array", "items": {"type": "object"}})
-    schemas["Import"]["properties"]["rejects_url"] = URL
+    shown = {name: schema["properties"] for name, schema in schemas.items()}
+    for properties in shown.values():
+        for name in _TIMES & properties.keys():
+            properties[name]["format"] = "date-time"
+    _describe(shown["Product"], product_form.CREATE, products.MEANINGS)
+    _describe(shown["InventoryItem"], item_form.CREATE, inventory.MEANINGS)
+    _describe(shown["InventoryItemSummary"], item_form.CREATE, inventory.MEANINGS)
+    _describe(shown["Presence"], presence_form.CREATE, presences.MEANINGS)
+    shown["Product"]["price_computed_usd"].update(MONEY)
+    shown["Product"]["product_image"].update(URL)
+    shown["Import"]["rejects_url"].update(URL)
+    shown["Photo"]["url"].update({"type": "string", "format": "uri", "description": "Works without credentials."})
     schemas.update(_keys(schemas["ApiKey"]))
-    schemas.update({f"{name}Page": page_of(name) for name in ("Product", "Import", "ApiKey")})
-    schemas["PlatformList"] = array_of("Platform")
+    schemas.update({f"{name}Page": page_of(name) for name in _PAGED})
+    schemas.update({f"{name}List": array_of(name) for name in _WHOLE})
     return schemas
 
 
 def _describe(properties: dict[str, Schema], form: Form, meanings: Mapping[str, str]) -> None:
     """Say what each property is: what is written as its form says, the rest as `meanings` does."""
-    for name, field in form.fields.items():
-        if name in properties and field.description:
-            properties[name]["description"] = field.description
-    for name, description in meanings.items():
-        properties[name]["description"] = description
+    for name, shown in properties.items():
+        field = form.fields.get(name)
+        if field is None:
+            shown["description"] = meanings[name]
+            continue
+        shown["description"] = field.description
+        match field:
+            case Money():
+                shown.update(MONEY)
+            case Choice(choices=choices) if len(choices) < _FEW:
+                shown["enum"] = [*choices, *([""] if field.blank else []), *([None] if field.nullable else [])]
 
 
 def _keys(key: Schema) -> dict[str, Schema]:

@@ -104,7 +104,10 @@ def _command(method: str, path: str, operation: Schema, base_url: str) -> str:
             lines.append("-H 'Content-Type: application/json'")
             lines.append(f"-d '{json.dumps(value, indent=2, ensure_ascii=False)}'")
         else:
-            lines += [f"-F {name}=@{_FILES[file['contentType']]}" for name, file in content["encoding"].items()]
+            lines += [
+                f"-F {name}=@{_FILES[file['contentType'].partition(',')[0]]}"
+                for name, file in content["encoding"].items()
+            ]
     return " \\\n  ".join(lines)
 
 

@@ -1,6 +1,6 @@
 """What /api/v1/products/ promises."""
 
-from api.openapi.examples import PRODUCT, PRODUCT_CREATE, PRODUCT_REVISE, REVISED_PRODUCT
+from api.openapi.examples import NEW_PRODUCT, PRODUCT, PRODUCT_CREATE, PRODUCT_REVISE, REVISED_PRODUCT
 from api.openapi.filters import choice, flag, ordering, search, text
 from api.openapi.noun import Noun
 from api.openapi.operation import UID
@@ -8,6 +8,28 @@ from domain.choices import INVENTORY_STATUSES, PRODUCT_TYPES
 from projections.product_page import ORDERS
 
 _PRODUCT = Noun(one="a product", many="products", tag="Products", schema="Product", example=PRODUCT, uid=UID)
+
+MEANINGS = {
+    "uid": "Unique identifier.",
+    "type_display": "The type in words.",
+    "artist": "Written as `artist_name`.",
+    "music_label": "Written as `music_label_name`.",
+    "price_computed_usd": "Lowest price among items for sale, else among active presences.",
+    "resolved_identifier": "The first of sku, upc, catalog_number and external_id.",
+    "resolved_identifier_source": "Which of them it is.",
+    "product_image": "Primary image.",
+    "total_inventory_count": "All inventory items.",
+    "listed_inventory_count": "Items listed.",
+    "available_inventory_count": "Items received or ready to sell.",
+    "has_primary_asset": "Whether there is a primary digital asset.",
+    "inventory_items": "Summaries of the inventory items.",
+    "available_platforms": "Where this product can be listed.",
+    "marketplace_presences": "Where it is represented now.",
+    "redbubble_presence": "Its latest presence on Redbubble.",
+    "metadata": "Written as `external_id` and `external_id_title`.",
+    "created": "When it was created, UTC.",
+    "updated": "When it last changed, UTC.",
+}
 
 LIST = _PRODUCT.pages(
     "/api/v1/products/",
@@ -25,7 +47,7 @@ LIST = _PRODUCT.pages(
     flag("uploadable_to_redbubble", "Whether it is fit for Redbubble and not there yet."),
     ordering(ORDERS, "-created"),
 )
-CREATE = _PRODUCT.create(PRODUCT_CREATE, description="Only `title` is required.")
+CREATE = _PRODUCT.create(PRODUCT_CREATE, NEW_PRODUCT, description="Only `title` is required.")
 GET = _PRODUCT.get()
 REVISE = _PRODUCT.revise(PRODUCT_REVISE, REVISED_PRODUCT)
 DELETE = _PRODUCT.delete(description="Its inventory items and presences go with it.")
