@@ -24,6 +24,7 @@ SIZES = (256, 1024)
 SIZE_TYPE = "image/webp"
 KEPT_PIXELS = 25_000_000
 """A picture of more is kept at half its width and height, or a quarter: as many as it takes to show one large."""
+MAX_SIDE = 65_535
 MAX_FRAMES = 1000
 MAX_SCANS = 100
 _BYTES_PER_PIXEL = {"JPEG": 4, "PNG": 4, "GIF": 4, "WEBP": 16}
@@ -80,21 +81,23 @@ def upright(data: bytes, limit_pixels: int) -> Picture:
         return _encoded(_decoded(data, header), header)
 
 
-def small_sizes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the picture in each of SIZES as WebP, the larger first; a smaller picture keeps its size."""
+def small_sizes(data: bytes) -> dict[int, bytes]:
+    """Return a kept picture in each of SIZES as WebP; a smaller one keeps its size."""
+    made = {}
     with _decoding():
-        image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP"))
+        image = _in_full_colour(Image.open(io.BytesIO(data), formats=_FORMATS))
         for side in sorted(SIZES, reverse=True):
-            if max(image.size) > side and image.mode == "P":
-                image = _in_full_colour(image)
             # A JPEG is decoded no larger than this takes.
             image.thumbnail((side, side), Image.Resampling.LANCZOS)
-            made = io.BytesIO()
-            image.save(made, "WEBP", quality=80)
-            yield side, made.getvalue()
+            file = io.BytesIO()
+            image.save(file, "WEBP", quality=80)
+            made[side] = file.getvalue()
+    return made
 
 
 def _refuse_bombs(header: Header, limit_pixels: int) -> None:
+    if max(header.width, header.height) > MAX_SIDE:
+        raise NotAnImage(f"Ensure this image has no side of more than {MAX_SIDE} pixels.")
     if header.frames > MAX_FRAMES:
         raise NotAnImage(f"Ensure this image has no more than {MAX_FRAMES} frames.")
     cost_bytes = header.coefficient_bytes + _BYTES_PER_PIXEL[header.format] * header.pixels // _shrink(header) ** 2
@@ -218,7 +221,7 @@ def _reduced(image: Image.Image, divisor: int) -> Image.Image:
 
 
 def _in_full_colour(image: Image.Image) -> Image.Image:
-    """Return a palette's picture as one that can be resized."""
-    if image.mode != "P":
-        return image
-    return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    """Return a palette's picture, or one with a colour that stands for none, as one that can be resized."""
+    if "transparency" in image.info:
+        return image.convert("RGBA")
+    return image.convert("RGB") if image.mode == "P" else image

@@ -13,7 +13,10 @@ from projections.images import Attempt, Images
 from workers.slots import Abandoned, Lease
 
 MAX_ATTEMPTS = 5
+TRIED = f"It was tried {MAX_ATTEMPTS} times."
 COLLECTED_AT_ONCE = 100
+FORGOTTEN_SECONDS = 3600.0
+"""Far longer than an upload takes from its file to its event: so long is known of a picture that it was collected."""
 _log = structlog.get_logger("images")
 
 
@@ -35,7 +38,7 @@ class SmallSizes:
                 return
             self.fruitless = attempt.number
             if attempt.number > MAX_ATTEMPTS:
-                self._give_up(images, f"It was tried {MAX_ATTEMPTS} times.")
+                self._give_up(images, TRIED)
                 return
             try:
                 made = self._make(attempt, lease)
@@ -45,6 +48,12 @@ class SmallSizes:
             except (Unavailable, Abandoned):
                 images.forgive(self._id)
                 raise
+            except Exception:
+                if attempt.number < MAX_ATTEMPTS:
+                    raise
+                _log.exception("failed")
+                self._give_up(images, TRIED)
+                return
             images.made(self._id, *(made[side] for side in SIZES))
         _log.info("done")
 
@@ -52,12 +61,11 @@ class SmallSizes:
         """Return the size of each in bytes, by its side."""
         original = io.BytesIO()
         self._blobs.copy_to(attempt.blob, original)
-        made = {}
-        for side, data in small_sizes(original.getvalue()):
-            lease.check()
+        made = small_sizes(original.getvalue())
+        lease.check()
+        for side, data in made.items():
             self._blobs.put(image_blobs.size_key(attempt.blob, side), io.BytesIO(data), len(data), SIZE_TYPE)
-            made[side] = len(data)
-        return made
+        return {side: len(data) for side, data in made.items()}
 
     def _give_up(self, images: Images, error: str) -> None:
         images.give_up(self._id, error)
@@ -75,8 +83,8 @@ class Collector:
     def collect(self) -> int:
         """Return how many there were. Raises Unavailable.
 
-        A picture is doomed first: from then on no write can come to show it, so its files can go. Its row goes as long
-        after them, with what a collector that died in between has left.
+        A picture is doomed first: from then on no write can come to show it, so its files can go. Its row goes later,
+        with what a collector that died in between has left.
         """
         collected = 0
         with Images(self._database_url) as images:
@@ -84,7 +92,8 @@ class Collector:
                 for blob in doomed:
                     image_blobs.delete(self._blobs, blob)
                 collected += len(doomed)
-            while left_over := images.left_over(self._grace_seconds, COLLECTED_AT_ONCE):
+            forgotten_seconds = max(self._grace_seconds, FORGOTTEN_SECONDS)
+            while left_over := images.left_over(forgotten_seconds, COLLECTED_AT_ONCE):
                 for blob in left_over.values():
                     image_blobs.delete(self._blobs, blob)
                 images.forget(list(left_over))
