@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from api import docs, errors, health, imports, inventory, keys, presences, products, reference
+from api import docs, errors, health, images, imports, inventory, keys, media, presences, products, reference
 from api.addresses import Addresses
 from api.front import Front
 from api.limits import Limits
@@ -43,6 +43,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *products.HANDLERS,
             *presences.HANDLERS,
             *inventory.HANDLERS,
+            *images.HANDLERS,
+            *media.HANDLERS,
             *reference.HANDLERS,
             *keys.HANDLERS,
             *imports.HANDLERS,

@@ -16,7 +16,8 @@ from domain.event import Change
 from domain.image import Image
 from domain.inventory.described import PRODUCT_FIELDS
 from domain.product import product as products
-from domain.product.events import Credit
+from domain.product.events import Credit, ProductEvent
+from domain.product.product import Product
 
 IMPORT_CLAIM = "import"
 
@@ -136,14 +137,19 @@ def replace_image(command: ReplaceImage, work: Work) -> Saved:
     """Raises NotFound."""
     product = work.load(command.id, products.fold)
     event = products.replace_image(product, command.image, work.stamp)
-    return work.save([change(product.id, product, [event], products.evolve)], subject=product.id)
+    return _pictured(product, event, work)
 
 
 def remove_image(command: RemoveImage, work: Work) -> Saved:
     """Raises NotFound for the product and for its picture."""
     product = work.load(command.id, products.fold)
-    event = products.remove_image(product, work.stamp)
-    return work.save([change(product.id, product, [event], products.evolve)], subject=product.id)
+    return _pictured(product, products.remove_image(product, work.stamp), work)
+
+
+def _pictured(product: Product, event: ProductEvent, work: Work) -> Saved:
+    # The product's row is locked before those of pictures, as in every write that touches both.
+    step = children.hold(product.id, product.version)
+    return work.save([change(product.id, product, [event], products.evolve)], subject=product.id, steps=[step])
 
 
 def delete(command: DeleteProduct, work: Work) -> Saved:

@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.event import Change, Projected, Step
-from domain.image import Image, Photo
+from domain.image import Image
 from domain.inventory.inventory import Item
 from domain.product.product import Product
 from projections.base import Reader, queries
-from projections.image_document import photo_json
 from projections.worker import WorkerConnection
 
 KIND = "image"
@@ -17,13 +16,12 @@ _SQL = queries("images")
 
 
 class ImagesProjection:
-    """Keeps `image`, and in `todo` the pictures whose small sizes are owed. The document of a new photo is its own."""
+    """Keeps `image`, and in `todo` the pictures whose small sizes are owed."""
 
     def project(self, changes: Sequence[Change]) -> Projected:
         shown: dict[UUID, Step] = {}
         owed: list[Step] = []
         freed: list[UUID] = []
-        documents: dict[UUID, str] = {}
         for change in changes:
             before, after = _images(change.before), _images(change.after)
             if before == after:
@@ -34,13 +32,11 @@ class ImagesProjection:
                 values = (id, state.organization, image.token, image.blob, image.content_type, image.size_bytes)
                 shown[id] = Step("show_image(%b, %b, %s, %s, %s, %b::bigint)", values)
                 owed.append(Step("owe(%b, %b, %s, %b)", (id, state.organization, KIND, state.updated)))
-                if isinstance(image, Photo):
-                    documents[id] = photo_json(image)
         # Sorted, so that two writers take the rows in the same order.
         steps = [shown[id] for id in sorted(shown)] + owed
         if freed:
             steps.append(Step("free_images(%b)", (sorted(freed),)))
-        return Projected(steps, documents)
+        return Projected(steps, {})
 
 
 def _images(state: Any) -> Mapping[UUID, Image]:

@@ -1,10 +1,11 @@
 """The projections that every write keeps: the one list of them, for whoever opens the store."""
 
 from projections.catalogue import CatalogueProjection
+from projections.images import ImagesProjection
 from projections.imports import ImportsProjection
 from projections.organizations import OrganizationsProjection
 
 
-def inline_projections() -> tuple[OrganizationsProjection, ImportsProjection, CatalogueProjection]:
+def inline_projections() -> tuple[OrganizationsProjection, ImportsProjection, ImagesProjection, CatalogueProjection]:
     """The catalogue comes last: its counter row is the one that all writers of an organization want."""
-    return OrganizationsProjection(), ImportsProjection(), CatalogueProjection()
+    return OrganizationsProjection(), ImportsProjection(), ImagesProjection(), CatalogueProjection()

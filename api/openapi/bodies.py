@@ -28,6 +28,8 @@ def bodies() -> dict[str, Schema]:
     """Return the schemas by name."""
     return {
         **{name: _with_json(form.schema()) for name, form in FORMS.items()},
+        "ImageUpload": _upload("image"),
+        "PhotoUpload": _upload("file"),
         "ImportCreate": _import_form(),
         "JsonValue": {
             "description": "Any JSON without null characters in its texts.",
@@ -47,6 +49,16 @@ def _with_json(form: Schema) -> Schema:
         if "object" in schema.get("type", ()):
             schema.update(_ANY_JSON)
     return form
+
+
+def _upload(field: str) -> Schema:
+    picture = {"type": "string", "format": "binary", "minLength": 1, "description": "A JPEG, PNG, WebP or GIF."}
+    return {
+        "type": "object",
+        "properties": {field: picture},
+        "required": [field],
+        "propertyNames": {"minLength": 1},
+    }
 
 
 def _import_form() -> Schema:
