@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ _GONE, _BEFORE_ARRIVAL = frozenset({"shipped", "archived"}), frozenset({"draft",
 
 
 class Item(Struct, frozen=True):
-    """Between `version` and `photos` stand the fields of ItemCreated. Photos are in the order they came in."""
+    """Between `version` and `photos` stand the fields of ItemCreated, in its order. Photos stand as they came in."""
 
     id: UUID
     organization: UUID
@@ -42,7 +43,8 @@ class Item(Struct, frozen=True):
     updated: datetime
 
 
-_CREATED, _REVISABLE = own_fields(ItemCreated), own_fields(ItemRevised)
+_REVISABLE = own_fields(ItemRevised)
+_created = attrgetter(*own_fields(ItemCreated))
 _IMAGE = tuple(field.name for field in fields(Image))
 
 
@@ -104,15 +106,10 @@ def evolve(item: Item | None, event: DomainEvent) -> Item | None:
 
 
 def _born(event: ItemCreated) -> Item:
-    return Item(
-        id=event.originator_id,
-        organization=event.organization,
-        version=event.originator_version,
-        **told(event, _CREATED),
-        photos=(),
-        created=event.timestamp,
-        updated=event.timestamp,
-    )
+    at = event.timestamp
+    base = (event.originator_id, event.organization, event.originator_version)
+    values: tuple[Any, ...] = (*base, *_created(event), (), at, at)
+    return Item(*values)
 
 
 def _moved(item: Item, event: DomainEvent, **values: Any) -> Item:

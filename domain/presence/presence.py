@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -57,7 +58,8 @@ class Presence(Struct, frozen=True):
         return f"{self.product}:{self.platform_uid}:{self.external_listing_id}"
 
 
-_CREATED, _REVISABLE = own_fields(PresenceCreated), own_fields(PresenceRevised)
+_REVISABLE = own_fields(PresenceRevised)
+_created = attrgetter(*own_fields(PresenceCreated))
 
 
 def create(
@@ -106,16 +108,9 @@ def evolve(presence: Presence | None, event: DomainEvent) -> Presence | None:
 def _born(event: PresenceCreated) -> Presence:
     at = event.timestamp
     prices = Prices(event.listing_price, event.listing_currency, event.listing_price_usd)
-    return Presence(
-        id=event.originator_id,
-        organization=event.organization,
-        version=event.originator_version,
-        **told(event, _CREATED),
-        price_last_updated=at if prices.known else None,
-        last_checked_at=None,
-        created=at,
-        updated=at,
-    )
+    base = (event.originator_id, event.organization, event.originator_version)
+    values: tuple[Any, ...] = (*base, *_created(event), at if prices.known else None, None, at, at)
+    return Presence(*values)
 
 
 def _repriced(presence: Presence, event: PresenceRepriced) -> Presence:
