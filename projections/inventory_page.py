@@ -8,7 +8,7 @@ from msgspec import Struct
 from domain.words import query
 from projections.base import Reader, queries
 from projections.inventory import STATUS_RANK
-from projections.pages import Asked, Order, Page, forwards, nulls_last, number_of, results
+from projections.pages import Asked, Order, Page, count, forwards, nulls_last, page_of
 
 _SQL = queries("inventory")
 
@@ -55,7 +55,8 @@ class InventoryQuery(Struct, frozen=True, kw_only=True):
 
 def rows_asked(organization: UUID, asked: InventoryQuery) -> Asked:
     """Return what the filters and orders come to; pages have no part in it."""
-    terms, values = ["organization = %b"], [organization]
+    terms: list[str] = []
+    values: list[Any] = []
 
     def term(sql: str, *parameters: Any) -> None:
         terms.append(sql)
@@ -67,22 +68,16 @@ def rows_asked(organization: UUID, asked: InventoryQuery) -> Asked:
         term("status = ANY(%b::smallint[])", [STATUS_RANK[name] for name in asked.statuses])
     if asked.product is not None:
         term("product = %b", asked.product)
-    return Asked("inventory_list", " AND ".join(terms), values, [ORDERS[name] for name in asked.ordering])
+    return Asked("inventory_list", organization, terms, values, [ORDERS[name] for name in asked.ordering])
 
 
 async def page(reader: Reader, organization: UUID, asked: InventoryQuery) -> Page:
     """Return one page and the exact count of all that match."""
     rows = rows_asked(organization, asked)
-    found = await reader.shared(_SQL["count"], [organization])
-    count = item_count = found[0] if found else 0
-    if asked.filtered:
-        statement = f"SELECT count(*) FROM {rows.table} WHERE {rows.where}"
-        found = await reader.shared(statement.encode(), rows.values)
-        count = found[0] if found else 0
-    number, exists = number_of(asked.page, asked.page_size, count)
-    if not exists:
-        return Page(count, number, "", exists=False)
-    size, offset = asked.page_size, (number - 1) * asked.page_size
+    [item_count] = await reader.shared(_SQL["count"], [organization]) or (0,)
+    total = await count(reader, rows) if asked.filtered else item_count
     # Every filter has an index.
-    sort = asked.filtered and 2 * (offset + size) * item_count > count * count
-    return Page(count, number, await results(reader, rows, _DOCUMENT, size=size, offset=offset, sort=sort), exists=True)
+    sort_below = 2 * item_count / total if asked.filtered and total else 0
+    return await page_of(
+        reader, rows, _DOCUMENT, total=total, page=asked.page, size=asked.page_size, sort_below=sort_below
+    )

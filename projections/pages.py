@@ -7,6 +7,7 @@ parts, one after the other. Documents are fetched for the rows of the page alone
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from projections.base import Reader
 
@@ -45,54 +46,64 @@ def nulls_last(column: str) -> Order:
 
 
 class Asked(NamedTuple):
-    """The rows that a list asks for: a condition with its values, and how they are sorted."""
+    """The rows of an organization that a list asks for: conditions with their values, and how the rows are sorted."""
 
     table: str
-    where: str
+    organization: UUID
+    filters: Sequence[str]
     values: Sequence[Any]
     orders: Sequence[Order]
 
     @property
-    def terms(self) -> str:
-        return ", ".join([*(order.terms for order in self.orders), "id"])
+    def where(self) -> str:
+        return " AND ".join(["organization = %b", *self.filters])
 
 
 def _along_index(asked: Asked) -> tuple[str, list[Any]]:
     """Return the ids of all rows in their order, read along an index."""
     first, *others = asked.orders
-    following = [order.terms for order in others]
     parts = []
     for condition, terms in first.parts:
-        where = f"{asked.where} AND {condition}" if condition else asked.where
-        sorting = ", ".join([*filter(None, [terms]), *following, "id"])
-        parts.append(f"(SELECT id FROM {asked.table} WHERE {where} ORDER BY {sorting})")
+        rows = f"SELECT * FROM {asked.table} WHERE organization = %b" + (f" AND {condition}" if condition else "")
+        sorting = ", ".join([*filter(None, [terms]), *(order.terms for order in others), "id"])
+        # OFFSET 0 keeps the planner from using the filters to find the rows: it may have no idea how many they are.
+        filters = f" OFFSET 0) AS rows WHERE {' AND '.join(asked.filters)}" if asked.filters else ") AS rows"
+        parts.append(f"SELECT id FROM ({rows} ORDER BY {sorting}{filters}")
     # The parts follow each other: nothing runs side by side in a reader's connection.
-    return " UNION ALL ".join(parts), [*asked.values] * len(parts)
+    return " UNION ALL ".join(parts), [asked.organization, *asked.values] * len(parts)
 
 
 def _sorted(asked: Asked) -> tuple[str, list[Any]]:
     """Return the ids of all rows in their order, found first and then sorted."""
+    terms = ", ".join([*(order.terms for order in asked.orders), "id"])
     # OFFSET 0 keeps the planner from looking for them along an index that has the order.
-    found = f"(SELECT * FROM {asked.table} WHERE {asked.where} OFFSET 0) AS found"
-    return f"SELECT id FROM {found} ORDER BY {asked.terms}", [*asked.values]
+    rows = f"(SELECT * FROM {asked.table} WHERE {asked.where} OFFSET 0) AS rows"
+    return f"SELECT id FROM {rows} ORDER BY {terms}", [asked.organization, *asked.values]
 
 
-def number_of(page: int | None, size: int, count: int) -> tuple[int, bool]:
-    """Return the 1-based number of the page asked for (None: the last), and whether it exists."""
-    last = max(1, -(-count // size))
-    number = last if page is None else page
-    return number, number <= last
+async def count(reader: Reader, asked: Asked) -> int:
+    statement = f"SELECT count(*) FROM {asked.table} WHERE {asked.where}"
+    [found] = await reader.shared(statement.encode(), [asked.organization, *asked.values]) or (0,)
+    return int(found)
 
 
-async def results(reader: Reader, asked: Asked, document: str, *, size: int, offset: int, sort: bool) -> str:
-    """Return the documents of a page, joined. `document` is an expression of a row's id, as p.id.
+async def page_of(
+    reader: Reader, asked: Asked, document: str, *, total: int, page: int | None, size: int, sort_below: float
+) -> Page:
+    """Return a page of rows, `total` in all; None is the last. `document` is an expression of p.id.
 
-    `sort` says that finding all the rows and sorting them costs less than reading along an index for these.
+    Rows are read along an index, which passes those that the filters leave out, or, if fewer than `sort_below` times
+    as many as the page ends after are asked for, all found and then sorted.
     """
-    ids, values = (_sorted if sort else _along_index)(asked)
-    page = f"({ids}) AS p LIMIT {size} OFFSET {offset}"
+    last = max(1, -(-total // size))
+    number = last if page is None else page
+    if number > last or not total:
+        return Page(total, number, "", exists=number == 1)
+    offset = (number - 1) * size
+    ids, values = (_sorted if total < sort_below * (offset + size) else _along_index)(asked)
     # ARRAY keeps the order of its rows; string_agg over a subquery does not promise it. Numbers are part of the text,
-    # or the plan that is kept would be for a page of unknown size.
-    statement = f"SELECT array_to_string(ARRAY(SELECT {document} FROM (SELECT id FROM {page}) AS p), ',')"
-    found = await reader.shared(statement.encode(), values, keep=offset == 0)
-    return (found[0] if found else None) or ""
+    # or the plan that is kept would be one for a page of any size.
+    rows = f"SELECT id FROM ({ids}) AS ids LIMIT {size} OFFSET {offset}"
+    statement = f"SELECT array_to_string(ARRAY(SELECT {document} FROM ({rows}) AS p), ',')"
+    [found] = await reader.shared(statement.encode(), values, keep=number == 1) or ("",)
+    return Page(total, number, found, exists=True)

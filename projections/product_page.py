@@ -8,7 +8,7 @@ from msgspec import Struct
 from domain.words import query
 from projections.base import Reader
 from projections.inventory import STATUS_RANK
-from projections.pages import Asked, Order, Page, forwards, nulls_last, number_of, results
+from projections.pages import Asked, Order, Page, count, forwards, nulls_last, page_of
 
 ORDERS: dict[str, Order] = {
     "title": forwards("title_key"),
@@ -63,7 +63,8 @@ def _like(text: str) -> str:
 
 def rows_asked(organization: UUID, asked: ProductQuery) -> Asked:
     """Return what the filters and orders come to; pages have no part in it."""
-    terms, values = ["organization = %b"], [organization]
+    terms: list[str] = []
+    values: list[Any] = []
 
     def term(sql: str, *parameters: Any) -> None:
         terms.append(sql)
@@ -80,10 +81,10 @@ def rows_asked(organization: UUID, asked: ProductQuery) -> Asked:
     if asked.has_inventory is not None:
         term("total_count > 0" if asked.has_inventory else "total_count = 0")
     if asked.has_available_inventory is not None:
-        term("available_count > 0" if asked.has_available_inventory else "available_count = 0")
+        term("total_count > 0 AND available_count > 0" if asked.has_available_inventory else "available_count = 0")
     if asked.uploadable_to_redbubble is not None:
         term("redbubble" if asked.uploadable_to_redbubble else "NOT redbubble")
-    return Asked("product_list", " AND ".join(terms), values, [ORDERS[name] for name in asked.ordering])
+    return Asked("product_list", organization, terms, values, [ORDERS[name] for name in asked.ordering])
 
 
 async def page(reader: Reader, organization: UUID, asked: ProductQuery, product_count: int) -> Page:
@@ -91,16 +92,11 @@ async def page(reader: Reader, organization: UUID, asked: ProductQuery, product_
     with its revision; it serves where nothing is filtered.
     """
     rows = rows_asked(organization, asked)
-    count = product_count
-    if asked.filtered:
-        statement = f"SELECT count(*) FROM {rows.table} WHERE {rows.where}"
-        found = await reader.shared(statement.encode(), rows.values)
-        count = found[0] if found else 0
-    number, exists = number_of(asked.page, asked.page_size, count)
-    if not exists:
-        return Page(count, number, "", exists=False)
-    size, offset = asked.page_size, (number - 1) * asked.page_size
-    # Words are found by an index, other filters by looking at every product.
-    looked_at = count if asked.search else product_count
-    sort = asked.filtered and 2 * (offset + size) * product_count > count * looked_at
-    return Page(count, number, await results(reader, rows, _DOCUMENT, size=size, offset=offset, sort=sort), exists=True)
+    total = await count(reader, rows) if asked.filtered else product_count
+    # Words are found by an index, other filters by looking at every product; each of these costs about half a product
+    # met along an index.
+    looked_at = total if asked.search else product_count
+    sort_below = 2 * product_count / looked_at if asked.filtered and looked_at else 0
+    return await page_of(
+        reader, rows, _DOCUMENT, total=total, page=asked.page, size=asked.page_size, sort_below=sort_below
+    )
