@@ -23,13 +23,16 @@ def attachment(filename: str) -> Header:
 class FileAnswer:
     """An ASGI response whose body is made chunk by chunk in other threads."""
 
-    def __init__(self, chunks: Iterator[bytes], threads: Executor, headers: Iterable[Header]) -> None:
+    def __init__(
+        self, chunks: Iterator[bytes], threads: Executor, headers: Iterable[Header], status: int = 200
+    ) -> None:
         self._chunks = chunks
         self._threads = threads
         self._headers = [*headers]
+        self._status = status
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
         async for chunk in self._each():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

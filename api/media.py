@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from litestar import get
 
-from api.answers import Answer
 from api.conditional import is_known
 from api.files import FileAnswer
 from api.openapi import images as declared
@@ -31,7 +30,7 @@ class _File(NamedTuple):
 
 
 @get(f"{PATH}/{{token:str}}/{{name:str}}", operation=declared.GET_MEDIA)
-async def get_media(request: ApiRequest) -> Answer | FileAnswer:
+async def get_media(request: ApiRequest) -> FileAnswer:
     token, name = request.scope["path_params"]["token"], request.scope["path_params"]["name"]
     within = services(request)
     found = await media(within.reader, token) if _TOKEN.fullmatch(token) else None
@@ -46,7 +45,7 @@ async def get_media(request: ApiRequest) -> Answer | FileAnswer:
         (b"content-security-policy", b"default-src 'none'"),
     ]
     if is_known(request.scope, tag):
-        return Answer(status=304, headers=headers)
+        return FileAnswer(iter(()), within.threads, headers, 304)
     chunks = await within.in_thread(lambda: within.blobs.get(file.key))
     sent = [(b"content-type", file.content_type.encode()), (b"content-length", b"%d" % file.size_bytes)]
     return FileAnswer(chunks, within.threads, [*headers, *sent])
