@@ -31,10 +31,11 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"of {', '.join((*PAGES, *PARTS))}; all without one")
     parser.add_argument("--size", type=int, default=os.environ.get("SIZE") or PRODUCTS, help="products of all sellers")
     parser.add_argument("--keep", action="store_true", help="write the figures into docs/performance.md")
+    parser.add_argument("--data", type=Path, help="keep the databases in this folder, and use what a run left there")
     asked = parser.parse_args()
     if unknown := set(asked.names) - {*PAGES, *PARTS}:
         parser.error(f"no {', '.join(sorted(unknown))}; there are {', '.join((*PAGES, *PARTS))}")
-    folder = Path(tempfile.mkdtemp(prefix="deadwax-bench-"))
+    folder = asked.data or Path(tempfile.mkdtemp(prefix="deadwax-bench-"))
     groups = []
     try:
         with engines_of(folder) as environment:
@@ -42,7 +43,8 @@ def main() -> None:
                 show(group)
                 groups.append(group)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not asked.data:
+            shutil.rmtree(folder, ignore_errors=True)
     if asked.keep:
         keep(groups, f"{asked.size:,} products, {scenarios.CONNECTIONS} connections")
     sys.exit(any(row.met is False for group in groups for row in group.rows))
@@ -50,24 +52,27 @@ def main() -> None:
 
 def _measure(environment: dict[str, str], folder: Path, names: Sequence[str], size: int) -> Iterator[Group]:
     database_url = environment["DATABASE_URL"]
-    migrate(database_url)
     everybody = sellers(size)
     shown = [everybody[0], everybody[1]]
     asked_pages = [name for name in names if name in PAGES]
-    if size > PRODUCTS and asked_pages:
-        yield from _growth(environment, everybody, shown, asked_pages)
-    else:
-        _stock(database_url, [], everybody)
-    peers = None
-    if asked_pages:
+    left = folder / "size"
+    if not left.exists():
+        migrate(database_url)
+        if size > PRODUCTS and asked_pages:
+            yield from _growth(environment, everybody, shown, asked_pages)
+        else:
+            _stock(database_url, [], everybody)
         _say("filling the peers' tables …")
-        peers = fill(database_url, everybody)
-        for seller in shown:
-            title = RACE.format(f"{seller.products:,} products of {size:,}")
-            _say(title)
-            field = Field(environment, peers, folder, seller, bound=seller.number == 0)
-            yield table(title, list(race(field, asked_pages, _say)))
-    yield disk(database_url, peers, size)
+        fill(database_url, everybody)
+        left.write_text(str(size))
+    elif left.read_text() != str(size):
+        raise SystemExit(f"{folder} holds {int(left.read_text()):,} products")
+    for seller in shown if asked_pages else ():
+        title = RACE.format(f"{seller.products:,} products of {size:,}")
+        _say(title)
+        field = Field(environment, folder, seller, bound=seller.number == 0)
+        yield table(title, list(race(field, asked_pages, _say)))
+    yield disk(database_url, size)
     yield from _parts(environment, folder, names, everybody[0])
 
 

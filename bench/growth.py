@@ -6,6 +6,7 @@ import psycopg
 
 from bench import load
 from bench.pages import scenarios
+from bench.peers.fill import url_of_peers
 from bench.race import CACHE_OFF, ROUNDS, SECONDS, WARM_SECONDS
 from bench.report import Group, Row
 from bench.sellers import Seller
@@ -45,7 +46,7 @@ def grown(before: Rates, after: Rates, sizes: tuple[int, int]) -> Group:
     return Group(f"From {sizes[0]:,} to {sizes[1]:,} products, nothing cached", header, rows)
 
 
-def disk(database_url: str, peers: str | None, products: int) -> Group:
+def disk(database_url: str, products: int) -> Group:
     """Say what a product with its items and presences takes on disk, the whole log and all indexes included."""
 
     def each(url: str, sizes: str) -> float:
@@ -57,7 +58,7 @@ def disk(database_url: str, peers: str | None, products: int) -> Group:
     whole = "pg_database_size(current_database())"
     log = " + ".join(f"pg_total_relation_size('{table}')" for table in ("events", "claim", "child"))
     ours, written = each(database_url, whole), each(database_url, log)
-    theirs = f"{each(peers, whole):.1f} KiB" if peers else "–"
+    theirs = f"{each(url_of_peers(database_url), whole):.1f} KiB"
     shown = (f"{size:.1f} KiB" for size in (ours, written, ours - written))
     return Group(
         "Disk per product, with 2.5 items and 1.5 presences on average",

@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 from bench import load, servers
 from bench.limits import bare_statement
 from bench.pages import FIRST_PAGE, LIST, WITHIN_MS, Scenario, scenarios
+from bench.peers.fill import url_of_peers
 from bench.report import Group, Row
 from bench.sellers import Seller
 
@@ -25,10 +26,9 @@ _HEADER = (
 
 
 class Field(NamedTuple):
-    """What a race of one seller's products needs. `peers` is the URL of their database."""
+    """What a race of one seller's products needs. `bound` says whether the peers are to be left behind."""
 
     environment: Mapping[str, str]
-    peers: str
     folder: Path
     seller: Seller
     bound: bool
@@ -52,7 +52,8 @@ class Lap(NamedTuple):
 def race(field: Field, names: Sequence[str], say: Callable[[str], None]) -> Iterator[Row]:
     """Measure the scenarios in `names`; give the rows of a table as they are done."""
     asked = [scenario for scenario in scenarios(field.seller) if scenario.name in names]
-    with servers.drf(field.peers) as drf, servers.fastapi(field.peers) as fastapi:
+    peers = url_of_peers(field.environment["DATABASE_URL"])
+    with servers.drf(peers) as drf, servers.fastapi(peers) as fastapi:
         for settings, chosen in (
             (CACHE_OFF, [scenario for scenario in asked if scenario is FIRST_PAGE]),
             ({}, [scenario for scenario in asked if scenario is not FIRST_PAGE]),

@@ -68,23 +68,32 @@ def _said(met: bool | None, no: str) -> str:
 
 
 def keep(groups: Iterable[Group], setting: str) -> None:
-    """Write the groups into docs/performance.md, between its marks; those that were not measured stay as they are."""
+    """Write the groups into docs/performance.md, between its marks; rows that were not measured stay as they are."""
     head, rest = PAGE.read_text().split(_START)
     figures, tail = rest.split(_END)
     _, *found = _GROUP.split(figures)
     kept = dict(zip(found[::2], found[1::2], strict=True))
-    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     for group in groups:
-        lines = [
-            f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine}; {setting}.",
-            "",
-            _line([*group.header, "met"]),
-            "|" + "---|" * (len(group.header) + 1),
-            *(_line([*row.cells, _said(row.met, "**no**")]) for row in group.rows),
-        ]
-        kept[group.title] = "\n\n" + "\n".join(lines) + "\n\n"
+        kept[group.title] = _section(group, setting, kept.get(group.title, ""))
     body = "".join(f"### {title}{text}" for title, text in kept.items()).rstrip()
     PAGE.write_text(f"{head}{_START}\n{body}\n{_END}{tail}")
+
+
+def _section(group: Group, setting: str, before: str) -> str:
+    machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    lines = [line for line in before.splitlines() if line.startswith("| ")][1:]
+    rows = {line.split(" | ")[0]: line for line in lines}
+    for row in group.rows:
+        line = _line([*row.cells, _said(row.met, "**no**")])
+        rows[line.split(" | ")[0]] = line
+    text = [
+        f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine}; {setting}.",
+        "",
+        _line([*group.header, "met"]),
+        "|" + "---|" * (len(group.header) + 1),
+        *rows.values(),
+    ]
+    return "\n\n" + "\n".join(text) + "\n\n"
 
 
 def _line(cells: Sequence[str]) -> str:

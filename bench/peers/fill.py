@@ -44,13 +44,18 @@ _PRESENCE = (
 Rows = list[tuple[Any, ...]]
 
 
-def fill(database_url: str, sellers: Sequence[Seller]) -> str:
-    """Make the peers' database beside Deadwax's and fill it with what the sellers have; return its URL."""
+def url_of_peers(database_url: str) -> str:
+    """Return the URL of the peers' database, which is beside Deadwax's."""
+    return urlunsplit(urlsplit(database_url)._replace(path=f"/{DATABASE}"))
+
+
+def fill(database_url: str, sellers: Sequence[Seller]) -> None:
+    """Make the peers' database and fill it with what the sellers have."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {DATABASE}".encode())
         # With every core busy, a query's workers only take turns: alone it would be quicker, sixteen are slower.
         connection.execute(f"ALTER DATABASE {DATABASE} SET max_parallel_workers_per_gather = 0".encode())
-    url = urlunsplit(urlsplit(database_url)._replace(path=f"/{DATABASE}"))
+    url = url_of_peers(database_url)
     with psycopg.connect(url) as connection:
         connection.execute("SET synchronous_commit = off")
         connection.execute((_HERE / "schema.sql").read_bytes())
@@ -73,7 +78,6 @@ def fill(database_url: str, sellers: Sequence[Seller]) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         # Also sets the visibility map, without which nothing is read from an index alone.
         connection.execute("VACUUM ANALYZE")
-    return url
 
 
 def _copy(connection: psycopg.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
