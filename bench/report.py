@@ -42,11 +42,11 @@ def parts(rows: Sequence[Row]) -> Group:
     return Group(PARTS, _PARTS, rows)
 
 
-def ratio(name: str, unit: str, pairs: Sequence[tuple[float, float]], at_least: float) -> Row:
+def ratio(name: str, unit: str, pairs: Sequence[tuple[float, float]], at_least: float, note: str = "") -> Row:
     """Compare (ours, limit) measured in turns: the ratio is the median of the pairs' ratios."""
     ours, limits = zip(*pairs, strict=True)
     value = median(a / b for a, b in pairs)
-    shown = (f"{median(ours):,.0f} {unit}", f"{median(limits):,.0f} {unit}")
+    shown = (f"{median(ours):,.0f} {unit}{note}", f"{median(limits):,.0f} {unit}")
     return Row((name, *shown, f"{value:.2f}", f"≥ {at_least:g}"), value >= at_least)
 
 
