@@ -1,48 +1,40 @@
-"""Rebuild of `product_list` from the log, beside the live one, which is read and written meanwhile.
+"""Rebuild of the catalogue's tables from the log, beside the live ones, which are read and written meanwhile.
 
-A new table is filled from one snapshot of the log by several processes, this one among them, each folding the next
-share of the streams as it is done with one; then the table gets its indexes, catches up with what was written since,
-and takes the old one's name under a short lock.
+New tables, in a schema of their own that comes first in the search path, are filled from one snapshot of the log by
+several processes, this one among them, each folding the next share of the products as it is done with one; then they
+get their indexes, catch up with what was written since, and take the old ones' place under a short lock.
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from itertools import groupby, pairwise
+from contextlib import ExitStack
+from itertools import pairwise
 from multiprocessing.sharedctypes import Synchronized
-from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import msgspec
 import psycopg
-from psycopg import Connection, Copy, sql
+from psycopg import Connection, sql
 
-from domain.errors import Conflict, DeadwaxError
-from domain.event import DomainEvent
-from domain.product.product import Product, fold
-from domain.vocabulary import EVENTS
+from domain.errors import Conflict
 from projections.base import queries
-from projections.product import product_row
+from projections.catalogue import VERSION
+from projections.copying import Copying
+from projections.replay import Replay
 
 _SQL = queries("rebuild")
 _LOCK = 0x64656165
 _STREAM_ROWS = 2000
-_LINES = 64
-"""Lines that go to COPY in one write."""
 _SHARES_PER_PROCESS = 8
 """Enough that processes that start late or run slower end with the others."""
 _CATCH_UP_UNTIL = 100
-"""Streams left to catch up with at which the swap begins: well within its lock."""
+"""Products left to catch up with at which the swap begins: well within its lock."""
 _SWAP_ATTEMPTS = 20
 
 
-class UnfoldableEvent(DeadwaxError):
-    """An event of the log cannot be folded."""
-
-
 class Rebuilt(NamedTuple):
-    """What a rebuild did: events folded and products written, and the log position that the table starts from."""
+    """What a rebuild did: events folded and products written, and the log position that the tables start from."""
 
     events: int
     products: int
@@ -50,13 +42,14 @@ class Rebuilt(NamedTuple):
 
 
 class _Work(NamedTuple):
-    """What the processes share: the streams' bounds (from the first up to the second, which is left out; None for no
-    bound) as of a snapshot, how many of these shares are taken, and how many are done.
+    """What the processes share: the products' bounds (from the first up to the second, which is left out; None for no
+    bound) as of a snapshot, whether any has kin, how many of these shares are taken, and how many are done.
     """
 
     database_url: str
     snapshot: str
     bounds: list[tuple[UUID | None, UUID | None]]
+    has_kin: bool
     taken: "Synchronized[int]"
     done: "Synchronized[int]"
 
@@ -77,94 +70,52 @@ class _Work(NamedTuple):
         self.taken.value = len(self.bounds)
 
 
-_decoders: dict[str, Callable[[bytes], DomainEvent]] = {
-    topic: msgspec.json.Decoder(event).decode for topic, event in EVENTS.items() if topic.startswith("product.")
-}
+def _connect(database_url: str, *, autocommit: bool = False) -> Connection[Any]:
+    """Return a connection that finds the new tables before the live ones, once they are there."""
+    connection = psycopg.connect(database_url, autocommit=autocommit)
+    connection.execute("SET search_path = rebuilt, public")
+    return connection
 
 
-def _decode(id: bytes, rows: Iterable[tuple[bytes, str, bytes, int]]) -> Iterator[DomainEvent]:
-    for _, topic, state, position in rows:
-        try:
-            yield _decoders[topic](state)
-        except (KeyError, msgspec.MsgspecError) as error:
-            stream = UUID(bytes=id)
-            raise UnfoldableEvent(f"Event {position} of stream {stream} ({topic}) cannot be folded: {error}") from error
-
-
-def _escaped(text: str | None) -> str:
-    if text is None:
-        return "\\N"
-    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-
-
-def _line(product: Product) -> str:
-    """Return the product's row in COPY's text format. Written by hand instead of by eighteen adapters."""
-    id, organization, revision, type, title, artist, created, updated, price, tags, search, document = product_row(
-        product
-    )
-    return "\t".join(
-        (
-            id.hex,
-            organization.hex,
-            str(revision),
-            type,
-            _escaped(title),
-            _escaped(artist),
-            str(created),
-            str(updated),
-            _escaped(None if price is None else str(price)),
-            _escaped(tags),
-            # Neither a vector's words nor JSON text hold white space other than blanks.
-            search.replace("\\", "\\\\"),
-            document.replace("\\", "\\\\"),
-            "0\t0\t0\tf\tf\t{}\n",
-        )
-    )
-
-
-class _Lines:
-    """Writes products to a COPY, many lines at a time."""
-
-    def __init__(self, copy: Copy) -> None:
-        self._copy = copy
-        self._lines: list[str] = []
-        self.written = 0
-
-    def add(self, product: Product) -> None:
-        self._lines.append(_line(product))
-        if len(self._lines) == _LINES:
-            self.flush()
-
-    def flush(self) -> None:
-        self._copy.write("".join(self._lines))
-        self.written += len(self._lines)
-        self._lines.clear()
+def _reader(work: _Work) -> Connection[Any]:
+    reader = psycopg.connect(work.database_url)
+    reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    reader.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(work.snapshot))
+    reader.execute("SET LOCAL search_path = rebuilt, public")
+    reader.execute("SET LOCAL enable_sort = off")
+    return reader
 
 
 def _fill(work: _Work, told: Callable[[int, int], None] = lambda _done, _total: None) -> tuple[int, int]:
-    """Fold shares of the streams into the new table; return (events, products)."""
+    """Fold shares of the products into the new tables; return (events, products)."""
     events = 0
-    with psycopg.connect(work.database_url) as reader, psycopg.connect(work.database_url) as writer:
-        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        reader.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(work.snapshot))
-        reader.execute("SET LOCAL enable_sort = off")
+    with ExitStack() as connections:
+        reader = connections.enter_context(_reader(work))
+        kin_reader = connections.enter_context(_reader(work)) if work.has_kin else None
+        writer = connections.enter_context(_connect(work.database_url))
         writer.execute("SET LOCAL synchronous_commit = off")
-        with writer.cursor() as cursor, cursor.copy(_SQL["fill"]) as copy:
-            lines = _Lines(copy)
-            try:
-                for share in work.shares():
-                    rows = reader.cursor().stream(_SQL["product_events"], share, binary=True, size=_STREAM_ROWS)
-                    for id, stream in groupby(rows, itemgetter(0)):
-                        found = list(stream)
-                        events += len(found)
-                        if (product := fold(_decode(id, found))) is not None:
-                            lines.add(product)
-                    told(work.done.value, len(work.bounds))
-            except BaseException:
-                work.stop()
-                raise
-            lines.flush()
-    return events, lines.written
+        # The new tables have no statistics, and of indexes only those that the families are found by.
+        writer.execute("SET LOCAL enable_seqscan = off")
+        copying = Copying(writer)
+        try:
+            for share in work.shares():
+                replay = Replay(
+                    _stream(reader, "product_events", share),
+                    _stream(kin_reader, "kin_events", share) if kin_reader is not None else (),
+                )
+                for family in replay:
+                    copying.add(family)
+                events += replay.events
+                told(work.done.value, len(work.bounds))
+        except BaseException:
+            work.stop()
+            raise
+        copying.flush()
+    return events, copying.products
+
+
+def _stream(reader: Connection[Any], name: str, share: dict[str, UUID | None]) -> Iterator[Any]:
+    return reader.cursor().stream(_SQL[name], share, binary=True, size=_STREAM_ROWS)
 
 
 _work: _Work
@@ -183,23 +134,52 @@ def _fill_joined() -> tuple[int, int]:
 def rebuild(
     database_url: str, processes: int = 2, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> Rebuilt:
-    """Rebuild the product list. `progress` is told (shares done, shares).
+    """Rebuild the catalogue's tables. `progress` is told (shares done, shares).
 
-    Raises UnfoldableEvent with the stream and position, and leaves the live table as it was; Conflict where another
+    Raises UnfoldableEvent with the stream and position, and leaves the live tables as they were; Conflict where another
     rebuild runs or the swap found no moment for its lock.
     """
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with _connect(database_url, autocommit=True) as connection:
         if not _one(connection, "SELECT pg_try_advisory_lock(%s)", _LOCK):
             raise Conflict("Another rebuild is under way.")
-        connection.execute(_SQL["drop_next"])
-        connection.execute(_SQL["create_next"])
-        try:
-            rebuilt = _fill_all(connection, database_url, processes, progress)
-            _index(connection, database_url)
-            _swap(connection, rebuilt.position)
-        finally:
-            connection.execute(_SQL["drop_next"])
-        return rebuilt
+        return _rebuild(connection, database_url, processes, progress)
+
+
+def bring_up_to_date(
+    database_url: str, processes: int = 2, progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> Rebuilt | None:
+    """Rebuild the tables where an older form of them was built last, or none; return None where there was no need.
+
+    Raises what rebuild raises, but waits for another one.
+    """
+    with _connect(database_url, autocommit=True) as connection:
+        if _is_current(connection):
+            return None
+        connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        if _is_current(connection):
+            return None
+        if not _one(connection, _SQL["has_products"].decode()):
+            connection.execute(_SQL["note"], {"version": VERSION})
+            return None
+        return _rebuild(connection, database_url, processes, progress)
+
+
+def _is_current(connection: Connection[Any]) -> bool:
+    return (_one(connection, _SQL["noted"].decode()) or 0) >= VERSION
+
+
+def _rebuild(
+    connection: Connection[Any], database_url: str, processes: int, progress: Callable[[int, int], None]
+) -> Rebuilt:
+    connection.execute(_SQL["drop_new"])
+    connection.execute(_SQL["create_new"])
+    try:
+        rebuilt = _fill_all(connection, database_url, processes, progress)
+        _index(connection, database_url)
+        _swap(connection, rebuilt.position)
+    finally:
+        connection.execute(_SQL["drop_new"])
+    return rebuilt
 
 
 def _one(connection: Connection[Any], statement: str, *values: Any) -> Any:
@@ -207,18 +187,26 @@ def _one(connection: Connection[Any], statement: str, *values: Any) -> Any:
     return row[0] if row else None
 
 
+def _newest(connection: Connection[Any]) -> int:
+    return int(_one(connection, "SELECT coalesce(max(notification_id), 0) FROM events"))
+
+
 def _fill_all(
     connection: Connection[Any], database_url: str, processes: int, progress: Callable[[int, int], None]
 ) -> Rebuilt:
+    # What comes between this position and the snapshot is in both: to fold it again later does no harm.
+    position = _newest(connection)
+    has_kin = connection.execute(_SQL["find_kin"], {"after": 0, "until": position}).rowcount > 0
+    connection.execute(_SQL["index_kin"])
+    connection.execute("ANALYZE kin")
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         snapshot = _one(connection, "SELECT pg_export_snapshot()")
-        position = _one(connection, "SELECT coalesce(max(notification_id), 0) FROM events")
         count = processes * _SHARES_PER_PROCESS
         edges: list[UUID] = [row[0] for row in connection.execute(_SQL["edges"], {"count": count})]
         bounds = list(pairwise([None, *edges, None]))
         context = multiprocessing.get_context("spawn")
-        work = _Work(database_url, snapshot, bounds, context.Value("i", 0), context.Value("i", 0))
+        work = _Work(database_url, snapshot, bounds, has_kin, context.Value("i", 0), context.Value("i", 0))
         with ProcessPoolExecutor(max(1, processes - 1), context, _join, (work,)) as pool:
             others = [pool.submit(_fill_joined) for _ in range(processes - 1)]
             # This process has imported what it takes and begins at once, while the others start.
@@ -228,7 +216,7 @@ def _fill_all(
 
 
 def _index(connection: Connection[Any], database_url: str) -> None:
-    """Give the new table the live one's key and indexes."""
+    """Give the new tables the live ones' keys and indexes."""
     definitions = [row[0] for row in connection.execute(_SQL["index_definitions"])]
     search = [definition for definition in definitions if " USING gin " in definition]
     others = [definition for definition in definitions if definition not in search]
@@ -236,8 +224,7 @@ def _index(connection: Connection[Any], database_url: str) -> None:
     with ThreadPoolExecutor() as pool:
         for built in (pool.submit(_create, database_url, search, 1), pool.submit(_create, database_url, others, 0)):
             built.result()
-    connection.execute(_SQL["key_of_next"])
-    connection.execute("ANALYZE product_list_next")
+    connection.execute(_SQL["keys_of_new"])
 
 
 def _create(database_url: str, definitions: list[str], workers: int) -> None:
@@ -256,32 +243,31 @@ def _swap(connection: Connection[Any], position: int) -> None:
     for _ in range(_SWAP_ATTEMPTS):
         try:
             with connection.transaction():
-                # Autovacuum gives way to who waits longer than a second; this lock stands in nobody else's way.
                 connection.execute("SET LOCAL lock_timeout = '5s'")
-                connection.execute("LOCK TABLE product_list IN SHARE UPDATE EXCLUSIVE MODE")
+                connection.execute(_SQL["yield"])
                 connection.execute("SET LOCAL lock_timeout = '200ms'")
-                # In the order in which writers take them.
-                connection.execute("LOCK TABLE product_list IN ACCESS EXCLUSIVE MODE")
-                connection.execute("LOCK TABLE events IN EXCLUSIVE MODE")
+                connection.execute(_SQL["shut"])
                 _catch_up(connection, position)
                 connection.execute(_SQL["exchange"])
+                connection.execute(_SQL["note"], {"version": VERSION})
         except psycopg.errors.LockNotAvailable:
             continue
         else:
             return
-    raise Conflict("The rebuilt table found no moment to take the live one's place; the live one is as it was.")
+    raise Conflict("The rebuilt tables found no moment to take the live ones' place; those are as they were.")
 
 
 def _catch_up(connection: Connection[Any], position: int) -> tuple[int, int]:
-    """Fold again what was written after `position`; return how many streams that were, and the new position."""
-    now = _one(connection, "SELECT coalesce(max(notification_id), 0) FROM events")
-    ids = [row[0] for row in connection.execute(_SQL["moved"], {"after": position, "until": now})]
-    connection.execute("DELETE FROM product_list_next WHERE id = ANY(%s)", [ids])
-    rows = connection.cursor(binary=True).execute(_SQL["streams"], {"ids": ids}).fetchall()
-    with connection.cursor() as cursor, cursor.copy(_SQL["fill"]) as copy:
-        lines = _Lines(copy)
-        for id, stream in groupby(rows, itemgetter(0)):
-            if (product := fold(_decode(id, stream))) is not None:
-                lines.add(product)
-        lines.flush()
-    return len(ids), now
+    """Fold again what was written after `position`; return how many products that moved, and the new position."""
+    span = {"after": position, "until": _newest(connection)}
+    connection.execute(_SQL["find_kin"], span)
+    moved = {"ids": [row[0] for row in connection.execute(_SQL["moved"], span)]}
+    with connection.transaction():
+        connection.execute(_SQL["forget"], moved)
+        products = connection.cursor(binary=True).execute(_SQL["events_of"], moved).fetchall()
+        kin = connection.cursor(binary=True).execute(_SQL["kin_events_of"], moved).fetchall()
+        copying = Copying(connection)
+        for family in Replay(products, kin):
+            copying.add(family)
+        copying.flush()
+    return len(moved["ids"]), span["until"]

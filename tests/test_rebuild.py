@@ -10,7 +10,8 @@ from commands.product import CreateProduct, DeleteProduct, ImportProducts, Impor
 from commands.store import Store
 from domain.errors import Conflict
 from projections.catalogue import CatalogueProjection
-from projections.rebuild import UnfoldableEvent, rebuild
+from projections.rebuild import rebuild
+from projections.replay import UnfoldableEvent
 from tests.test_store import CONTEXT, VALUES
 
 

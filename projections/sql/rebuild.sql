@@ -1,9 +1,35 @@
--- create_next: An empty table of the live one's form, without indexes.
-CREATE TABLE product_list_next (LIKE product_list INCLUDING DEFAULTS INCLUDING STORAGE)
-WITH (toast_tuple_target = 8160);
+-- drop_new: Take away what an earlier rebuild left.
+DROP SCHEMA IF EXISTS rebuilt CASCADE;
 
--- drop_next: Take away what an earlier rebuild left.
-DROP TABLE IF EXISTS product_list_next;
+-- create_new: Empty tables of the live ones' form beside them, without indexes but those that the filling asks.
+DO $$
+DECLARE
+    live record;
+BEGIN
+    CREATE SCHEMA rebuilt;
+    FOR live IN
+        SELECT relname AS name, array_to_string(reloptions, ', ') AS options FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace
+          AND relname IN ('product_list', 'product_document', 'inventory_list', 'presence_list')
+    LOOP
+        EXECUTE format('CREATE TABLE rebuilt.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING STORAGE) WITH (%s)',
+            live.name, live.name, live.options);
+    END LOOP;
+    CREATE INDEX inventory_list_product_idx ON rebuilt.inventory_list (organization, product, number);
+    CREATE INDEX presence_list_product_idx ON rebuilt.presence_list (organization, product, number);
+    -- Whose every item and presence is or was: the log alone knows those that went.
+    CREATE UNLOGGED TABLE rebuilt.kin (id uuid PRIMARY KEY, product uuid NOT NULL);
+END $$;
+
+-- find_kin: Note the items and presences that came into the log after a position.
+INSERT INTO kin (id, product)
+SELECT originator_id, (convert_from(state, 'UTF8')::json ->> 'product')::uuid FROM events
+WHERE notification_id > %(after)s AND notification_id <= %(until)s
+  AND topic IN ('inventory.created.v1', 'presence.created.v1')
+ON CONFLICT DO NOTHING;
+
+-- index_kin: Let kin be found by product.
+CREATE INDEX IF NOT EXISTS kin_product_idx ON kin (product);
 
 -- edges: Streams that cut the log into parts of about the same number of events.
 SELECT DISTINCT edge FROM (
@@ -19,38 +45,94 @@ WHERE (%(first)s::uuid IS NULL OR originator_id >= %(first)s::uuid)
   AND topic LIKE 'product.%%'
 ORDER BY originator_id, originator_version;
 
--- streams: The products' events of some streams, stream by stream.
+-- kin_events: The events of these products' items and presences, product by product.
+SELECT uuid_send(k.product), uuid_send(e.originator_id), e.topic, e.state, e.notification_id
+FROM kin AS k JOIN events AS e ON e.originator_id = k.id
+WHERE (%(first)s::uuid IS NULL OR k.product >= %(first)s::uuid)
+  AND (%(last)s::uuid IS NULL OR k.product < %(last)s::uuid)
+ORDER BY k.product, e.originator_id, e.originator_version;
+
+-- events_of: The events of some products, stream by stream.
 SELECT uuid_send(originator_id), topic, state, notification_id FROM events
 WHERE originator_id = ANY(%(ids)s) AND topic LIKE 'product.%%'
 ORDER BY originator_id, originator_version;
 
--- moved: The streams of products that have events after a position.
-SELECT DISTINCT originator_id FROM events
-WHERE notification_id > %(after)s AND notification_id <= %(until)s AND topic LIKE 'product.%%';
+-- kin_events_of: The events of some products' items and presences, product by product.
+SELECT uuid_send(k.product), uuid_send(e.originator_id), e.topic, e.state, e.notification_id
+FROM kin AS k JOIN events AS e ON e.originator_id = k.id
+WHERE k.product = ANY(%(ids)s)
+ORDER BY k.product, e.originator_id, e.originator_version;
 
--- fill: Copy finished rows in.
-COPY product_list_next (
-    id, organization, revision, type, title_key, artist_key, created, updated, price, tags, search, document,
-    total_count, listed_count, available_count, listed, redbubble, statuses) FROM STDIN;
+-- moved: The products that have events of their own or of their kin after a position.
+SELECT DISTINCT coalesce(k.product, e.originator_id)
+FROM events AS e LEFT JOIN kin AS k ON k.id = e.originator_id
+WHERE e.notification_id > %(after)s AND e.notification_id <= %(until)s
+  AND (k.id IS NOT NULL OR e.topic LIKE 'product.%%');
 
--- index_definitions: The live table's indexes as statements for the new one.
-SELECT replace(replace(indexdef, ' ON public.product_list ', ' ON public.product_list_next '),
-    indexname, replace(indexname, 'product_list', 'product_list_next'))
-FROM pg_indexes WHERE schemaname = 'public' AND tablename = 'product_list'
+-- forget: Take the rows of some products and of their items and presences out of the new tables.
+WITH listed AS (DELETE FROM product_list WHERE id = ANY(%(ids)s) RETURNING organization, id),
+    documents AS (DELETE FROM product_document WHERE id = ANY(%(ids)s)),
+    items AS (
+        DELETE FROM inventory_list AS i USING listed AS l
+        WHERE i.organization = l.organization AND i.product = l.id
+    )
+DELETE FROM presence_list AS p USING listed AS l WHERE p.organization = l.organization AND p.product = l.id;
+
+-- compose: What families come to, in the order given.
+SELECT coalesce(p.price, f.computed), document_with(p.document, f.computed, f.nested), f.total_count,
+    f.available_count, f.statuses, f.listed
+FROM unnest(
+    %(ids)s::uuid[], %(organizations)s::uuid[], %(types)s::text[], %(prices)s::numeric[], %(images)s::text[],
+    %(documents)s::text[]
+) WITH ORDINALITY AS p (id, organization, type, price, image, document, place)
+CROSS JOIN LATERAL family_of(p.organization, p.id, p.type, p.image) AS f
+ORDER BY p.place;
+
+-- fill_products: Copy finished rows in.
+COPY product_list (
+    id, organization, revision, type, title_key, artist_key, created, updated, price_override, price, tags, search,
+    child_revision, items_made, total_count, available_count, statuses, listed) FROM STDIN;
+
+-- fill_documents: Copy finished documents in.
+COPY product_document (id, image, document) FROM STDIN;
+
+-- index_definitions: The live tables' indexes as statements for the new ones.
+SELECT replace(replace(replace(indexdef, ' ON public.', ' ON rebuilt.'),
+    'CREATE UNIQUE INDEX ', 'CREATE UNIQUE INDEX IF NOT EXISTS '), 'CREATE INDEX ', 'CREATE INDEX IF NOT EXISTS ')
+FROM pg_indexes WHERE schemaname = 'public'
+  AND tablename IN ('product_list', 'product_document', 'inventory_list', 'presence_list')
 ORDER BY indexname;
 
--- key_of_next: Make the new table's index of ids its primary key.
-ALTER TABLE product_list_next ADD CONSTRAINT product_list_next_pkey PRIMARY KEY USING INDEX product_list_next_pkey;
+-- keys_of_new: Make the new tables' indexes of ids their primary keys.
+ALTER TABLE product_list ADD CONSTRAINT product_list_pkey PRIMARY KEY USING INDEX product_list_pkey;
+ALTER TABLE product_document ADD CONSTRAINT product_document_pkey PRIMARY KEY USING INDEX product_document_pkey;
+ALTER TABLE inventory_list ADD CONSTRAINT inventory_list_pkey PRIMARY KEY USING INDEX inventory_list_pkey;
+ALTER TABLE presence_list ADD CONSTRAINT presence_list_pkey PRIMARY KEY USING INDEX presence_list_pkey;
+ANALYZE product_list, product_document, inventory_list, presence_list;
 
--- exchange: Give the new table and its indexes the live one's names.
-DO $$
-DECLARE
-    index_name text;
-BEGIN
-    DROP TABLE product_list;
-    ALTER TABLE product_list_next RENAME TO product_list;
-    FOR index_name IN SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND tablename = 'product_list'
-    LOOP
-        EXECUTE format('ALTER INDEX %I RENAME TO %I', index_name, replace(index_name, '_next', ''));
-    END LOOP;
-END $$;
+-- yield: Wait where autovacuum has the live tables: it gives way to who waits longer than a second, and this lock
+-- stands in nobody else's way.
+LOCK TABLE public.product_list, public.product_document, public.inventory_list, public.presence_list
+IN SHARE UPDATE EXCLUSIVE MODE;
+
+-- shut: Keep everybody from the live tables, in the order in which writers take them, and from the log.
+LOCK TABLE public.product_list, public.product_document, public.inventory_list, public.presence_list
+IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE public.events IN EXCLUSIVE MODE;
+
+-- exchange: Let the new tables take the live ones' place.
+DROP TABLE public.product_list, public.product_document, public.inventory_list, public.presence_list;
+ALTER TABLE product_list SET SCHEMA public;
+ALTER TABLE product_document SET SCHEMA public;
+ALTER TABLE inventory_list SET SCHEMA public;
+ALTER TABLE presence_list SET SCHEMA public;
+
+-- note: Say which form the tables have now.
+INSERT INTO projection (name, version) VALUES ('catalogue', %(version)s)
+ON CONFLICT (name) DO UPDATE SET version = excluded.version;
+
+-- noted: Which form the tables have; no row before the first one was noted.
+SELECT version FROM projection WHERE name = 'catalogue';
+
+-- has_products: Whether the log has anything for the tables.
+SELECT EXISTS (SELECT FROM events WHERE topic LIKE 'product.%%');
