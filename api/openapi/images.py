@@ -17,6 +17,7 @@ from api.openapi.operation import (
 )
 
 _KINDS = "A JPEG, PNG, WebP or GIF. It is kept upright and without metadata; of several frames the first is shown."
+_TOKEN = PHOTO["url"].split("/")[-2]
 _ITEM_UID = replace(UID, example=ITEM["uid"])
 _PHOTO = Noun(
     one="a photo",
@@ -92,7 +93,13 @@ GET_MEDIA = Operation(
     description="Where answers say that pictures are. In place of the name's ending `-256.webp` and `-1024.webp`"
     " lead to small sizes; until one is made the original stands in for it.",
     parameters=(
-        Parameter(name="token", where="path", required=True, description="The picture's part of its address."),
+        Parameter(
+            name="token",
+            where="path",
+            required=True,
+            description="The picture's part of its address.",
+            example=_TOKEN,
+        ),
         Parameter(name="name", where="path", required=True, description="The file's.", example="image.jpg"),
         IF_NONE_MATCH,
     ),
