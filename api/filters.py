@@ -7,7 +7,7 @@ from domain.errors import Invalid
 from domain.fields import FieldError, Text, not_a_choice
 from domain.text import clean
 
-SEARCH = Text(max_length=200, trimmed=False)
+TEXT = Text(max_length=200, trimmed=False)
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -18,14 +18,14 @@ class Filters:
         self._query = query
         self._errors: dict[str, object] = {}
 
-    def search(self) -> str | None:
-        text = self._query.last("search")
+    def text(self, name: str) -> str | None:
+        text = self._query.last(name)
         if text is None:
             return None
         try:
-            return SEARCH.convert(text)
+            return TEXT.convert(text)
         except FieldError as error:
-            self._errors["search"] = error.messages
+            self._errors[name] = error.messages
             return None
 
     def flag(self, name: str) -> bool | None:

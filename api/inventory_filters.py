@@ -16,9 +16,9 @@ _NO_PRODUCT = ids.parse(ids.PRODUCT, ids.PRODUCT + "0" * 26)
 def inventory_query(query: Query) -> InventoryQuery:
     """Raises Invalid with every filter that is wrong, InvalidPage. A product that is none has no items."""
     given = Filters(query)
-    product = query.last("product_uid")
+    product = given.text("product_uid")
     filters: dict[str, Any] = {
-        "search": given.search(),
+        "search": given.text("search"),
         "statuses": given.choices("status", INVENTORY_STATUSES),
         "product": None if product is None else ids.parse(ids.PRODUCT, product) or _NO_PRODUCT,
         "ordering": given.orders(ORDERS, DEFAULT_ORDER),

@@ -17,7 +17,7 @@ def product_query(query: Query) -> ProductQuery:
         return _PLAIN
     given = Filters(query)
     filters: dict[str, Any] = {
-        "search": given.search(),
+        "search": given.text("search"),
         "types": given.choices("type", PRODUCT_TYPES),
         "statuses": given.choices("status", INVENTORY_STATUSES),
         "tags": given.texts("tags"),

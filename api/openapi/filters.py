@@ -1,12 +1,12 @@
 """Parameters that filter lists."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from api.filters import SEARCH
+from api.filters import TEXT
 from api.openapi.operation import Parameter, Schema
 from domain.fields import NO_NUL
 
+_TEXT: Schema = {"type": "string", "maxLength": TEXT.max_length, "pattern": NO_NUL}
 _BOOLEAN: Schema = {"anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["0", "1", ""]}]}
 
 
@@ -19,7 +19,7 @@ def search(where: str, example: str) -> Parameter:
         name="search",
         description=f"Words that all have to be found in {where}: by prefix, whatever case and accents."
         ' "Quoted phrases" hold together.',
-        schema={"type": "string", "maxLength": SEARCH.max_length, "pattern": NO_NUL},
+        schema=_TEXT,
         example=example,
     )
 
@@ -35,7 +35,11 @@ def choice(name: str, description: str, choices: Iterable[str], example: str) ->
     return Parameter(name=name, description=f"{description}: {named(choices)}.", schema=schema, example=example)
 
 
-def text(name: str, description: str, example: Any) -> Parameter:
+def text(name: str, description: str, example: str) -> Parameter:
+    return Parameter(name=name, description=description, schema=_TEXT, example=example)
+
+
+def texts(name: str, description: str, example: str) -> Parameter:
     return Parameter(name=name, description=description, schema={"type": "string", "pattern": NO_NUL}, example=example)
 
 

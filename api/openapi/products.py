@@ -1,7 +1,7 @@
 """What /api/v1/products/ promises."""
 
 from api.openapi.examples import NEW_PRODUCT, PRODUCT, PRODUCT_CREATE, PRODUCT_REVISE, REVISED_PRODUCT
-from api.openapi.filters import choice, flag, ordering, search, text
+from api.openapi.filters import choice, flag, ordering, search, texts
 from api.openapi.noun import Noun
 from api.openapi.operation import UID
 from domain.choices import INVENTORY_STATUSES, PRODUCT_TYPES
@@ -43,7 +43,7 @@ LIST = _PRODUCT.pages(
         "listed,ready-to-sell",
     ),
     choice("type", "Product type", PRODUCT_TYPES, "physical"),
-    text("tags", "Any of these, separated by commas, is part of any tag, whatever its case.", "rock,uk"),
+    texts("tags", "Any of these, separated by commas, is part of any tag, whatever its case.", "rock,uk"),
     flag("uploadable_to_redbubble", "Whether it is fit for Redbubble and not there yet."),
     ordering(ORDERS, "-created"),
 )
