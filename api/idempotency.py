@@ -10,7 +10,7 @@ import msgspec
 from api.answers import Answer
 from api.errors import BadRequest
 from api.requests import ApiRequest, header
-from commands.store import Receipt
+from commands.save import Receipt
 from projections.documents import fill
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")

@@ -17,11 +17,11 @@ from api.idempotency import receipt_for, replay
 from api.openapi import products as declared
 from api.pages import page_body
 from api.product_filters import product_query
-from api.requests import ApiRequest, is_strict, json_body, parse_query
-from api.services import services
+from api.requests import ApiRequest, Caller, is_strict, json_body, parse_query
+from api.services import Services, services
 from commands.product import CreateProduct, DeleteProduct, ReviseProduct
 from commands.recorder import Guard
-from commands.store import Replayed
+from commands.save import Replayed
 from domain import ids
 from domain.errors import Invalid, NotFound
 from domain.product.form import CREATE, REVISE
@@ -34,20 +34,28 @@ PATH = "/api/v1/products"
 
 @get(PATH, before_request=admit, scope="read", operation=declared.LIST)
 async def list_products(request: ApiRequest) -> Answer:
-    parsed = parse_query(request.scope["query_string"])
-    asked = product_query(parsed)
     within, caller = services(request), request.auth
+    query = request.scope["query_string"]
     base_url = within.addresses.base_url(request.scope)
     # The key was checked before the page is read: a write in between makes this tag older than its page, never newer.
-    address = blake2b(b"%b?%b" % (base_url.encode(), request.scope["query_string"]), digest_size=8)
+    address = blake2b(b"%b?%b" % (base_url.encode(), query), digest_size=8)
     tag = f'"{DOCUMENT_VERSION}-{caller.revision}-{address.hexdigest()}"'
     headers = [(b"etag", tag.encode()), CACHED]
     if is_known(request.scope, tag):
+        product_query(parse_query(query))
         return Answer(status=304, headers=headers)
+    question = ("products", caller.organization.int, base_url, query)
+    body = await within.pages.body(question, caller.revision, lambda: _page(within, caller, query, base_url))
+    return Answer(body, headers=headers)
+
+
+async def _page(within: Services, caller: Caller, query: bytes, base_url: str) -> bytes:
+    parsed = parse_query(query)
+    asked = product_query(parsed)
     count, number, results, exists = await page(within.reader, caller.organization, asked, caller.product_count)
     if not exists:
         raise InvalidPage
-    body = page_body(
+    return page_body(
         f"{base_url}{PATH}/",
         parsed,
         count=count,
@@ -55,7 +63,6 @@ async def list_products(request: ApiRequest) -> Answer:
         size=asked.page_size,
         results=fill(results, base_url),
     )
-    return Answer(body, headers=headers)
 
 
 @post(PATH, before_request=admit, scope="write", operation=declared.CREATE)

@@ -32,12 +32,13 @@ def free_port() -> int:
 
 @contextmanager
 def api(environment: Mapping[str, str]) -> Iterator[Server]:
-    """Run `deadwax api` as it is run everywhere, with the rate limit off."""
+    """Run `deadwax api` as it is run everywhere, with the rate limit off and no page kept."""
     port = free_port()
     settings = {
         "DEADWAX_PORT": str(port),
         "DEADWAX_API_PROCESSES": str(PROCESSES),
         "DEADWAX_RATE_LIMIT_PER_MINUTE": "0",
+        "DEADWAX_PAGE_CACHE_MIB": "0",
         "DEADWAX_LOG_FORMAT": "json",
     }
     with _running([sys.executable, "-m", "api.cli", "api"], port, {**environment, **settings}) as server:

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType
 
 from commands.credits import Name, resolve
-from commands.store import Claim, Saved
+from commands.save import Claim, Saved
 from commands.work import Work
 from domain.credit.credit import ARTIST, LABEL, tidy
 from domain.errors import NotFound

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from commands.recorder import Guard
-from commands.store import Claim, Receipt, Saved, Store
+from commands.save import Claim, Receipt, Saved
+from commands.store import Store
 from domain.event import Change, Stamp
 
 
