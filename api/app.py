@@ -13,6 +13,7 @@ from api.addresses import Addresses
 from api.front import Front
 from api.limits import Limits
 from api.metrics import metrics
+from api.page_cache import PageCache
 from api.services import Services
 from api.uses import Uses
 from commands.blobs import Blobs
@@ -96,6 +97,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             bus=Bus(store),
             blobs=blobs,
             limits=limits,
+            pages=PageCache(settings.page_cache_mib * 1024**2),
             uses=uses,
             threads=threads,
             turns=asyncio.Semaphore(settings.write_pool_size),

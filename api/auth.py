@@ -39,9 +39,8 @@ async def admit(request: ApiRequest) -> None:
     grant = await within.gate.check(digest(key)) if _KEY.fullmatch(key) else None
     if grant is None:
         raise InvalidToken
-    scope["auth"] = Caller(
-        grant.key_id, ids.uid(ids.API_KEY, grant.key_id), grant.organization, grant.revision, grant.product_count
-    )
+    actor = ids.familiar_uid(ids.API_KEY, grant.key_id.int)
+    scope["auth"] = Caller(grant.key_id, actor, grant.organization, grant.revision, grant.product_count)
     await within.limits.spend(grant.key_id)
     if scope["route_handler"].opt["scope"] not in grant.scopes:
         raise PermissionDenied

@@ -98,7 +98,7 @@ def _subject(scope: HTTPScope) -> dict[str, Any]:
     caller = scope.get("auth")
     if isinstance(caller, Caller):
         line["key"] = caller.actor
-        line["organization"] = ids.uid(ids.ORGANIZATION, caller.organization)
+        line["organization"] = ids.familiar_uid(ids.ORGANIZATION, caller.organization.int)
     return line
 
 

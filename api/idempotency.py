@@ -11,7 +11,7 @@ from api.answers import Answer
 from api.errors import BadRequest
 from api.requests import ApiRequest, header
 from api.services import services
-from commands.store import Receipt
+from commands.save import Receipt
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 REPLAYED = (b"idempotent-replayed", b"true")

@@ -23,7 +23,7 @@ from commands.image_blobs import announce, image_of
 from commands.images import NotAnImage, upright
 from commands.inventory import AddPhoto, RemovePhoto
 from commands.product import RemoveImage, ReplaceImage
-from commands.store import Receipt, Replayed
+from commands.save import Receipt, Replayed
 from domain import ids
 from domain.errors import Invalid, NotFound, StaleWrite
 from domain.image import Image

@@ -21,7 +21,7 @@ from api.services import services
 from api.uploads import Upload, uploaded
 from commands.imports.formats import ALIASES, KNOWN_NAMES
 from commands.imports.job import RequestImport
-from commands.store import Receipt, Replayed, Saved
+from commands.save import Receipt, Replayed, Saved
 from domain import ids
 from domain.errors import Invalid, NotFound
 from domain.imports.form import Asked, parse

@@ -17,7 +17,7 @@ from api.pages import page_number, page_size
 from api.requests import ApiRequest, parse_query
 from api.services import services
 from commands.organization import CreateKey, RevokeKey, RotateKey, new_secret
-from commands.store import Replayed
+from commands.save import Replayed
 from domain import ids
 from domain.errors import Invalid
 from domain.organization.form import CREATE_KEY

@@ -12,7 +12,7 @@ from api.pages import page_body
 from api.requests import ApiRequest, Query, is_strict, json_body
 from api.services import services
 from commands.recorder import Guard
-from commands.store import Replayed
+from commands.save import Replayed
 from domain import ids
 from domain.errors import Invalid, NotFound
 from domain.form import Form

@@ -13,6 +13,7 @@ from api.conditional import CACHED, is_known
 from api.errors import InvalidPage
 from api.objects import create, guard, page_of, path_id, said, show
 from api.openapi import products as declared
+from api.page_cache import Page
 from api.product_filters import product_query
 from api.requests import ApiRequest, parse_query
 from api.services import services
@@ -30,22 +31,27 @@ ONE = f"{PATH}/{{uid:str}}"
 
 @get(PATH, before_request=admit, scope="read", operation=declared.LIST)
 async def list_products(request: ApiRequest) -> Answer:
-    query_string = request.scope["query_string"]
-    query = parse_query(query_string)
-    asked = product_query(query)
     within, caller = services(request), request.auth
+    query = request.scope["query_string"]
     base_url = within.addresses.base_url(request.scope)
     # The key was checked before the page is read: a write in between makes this tag older than its page, never newer.
-    address = blake2b(b"%b?%b" % (base_url.encode(), query_string), digest_size=8)
+    address = blake2b(b"%b?%b" % (base_url.encode(), query), digest_size=8)
     tag = f'"{DOCUMENT_VERSION}-{caller.revision}-{address.hexdigest()}"'
-    headers = [(b"etag", tag.encode()), CACHED]
+
+    async def make() -> Page:
+        parsed = parse_query(query)
+        asked = product_query(parsed)
+        count, number, results, exists = await page(within.reader, caller.organization, asked, caller.product_count)
+        if not exists:
+            raise InvalidPage
+        sizes = {"count": count, "number": number, "size": asked.page_size}
+        return Page(page_of(request, PATH, parsed, **sizes, results=results), tag)
+
     if is_known(request.scope, tag):
-        return Answer(status=304, headers=headers)
-    count, number, results, exists = await page(within.reader, caller.organization, asked, caller.product_count)
-    if not exists:
-        raise InvalidPage
-    body = page_of(request, PATH, query, count=count, number=number, size=asked.page_size, results=results)
-    return Answer(body, headers=headers)
+        product_query(parse_query(query))
+        return Answer(status=304, headers=[(b"etag", tag.encode()), CACHED])
+    body, _ = await within.pages.page((PATH, caller.organization.int, base_url, query), caller.revision, make)
+    return Answer(body, headers=[(b"etag", tag.encode()), CACHED])
 
 
 @post(PATH, before_request=admit, scope="write", operation=declared.CREATE)
@@ -66,8 +72,16 @@ async def create_product(request: ApiRequest) -> Answer:
 
 @get(ONE, before_request=admit, scope="read", operation=declared.GET)
 async def get_product(request: ApiRequest) -> Answer:
-    row = await found(request)
-    return show(request, row.document, etag(row.revision))
+    within, caller, id = services(request), request.auth, path_id(request, ids.PRODUCT)
+
+    async def make() -> Page:
+        row = await found(request)
+        return Page(within.fill(request, row.document), etag(row.revision))
+
+    question = (ONE, caller.organization.int, within.addresses.base_url(request.scope), id.int)
+    body, tag = await within.pages.page(question, caller.revision, make)
+    headers = [(b"etag", tag.encode()), CACHED]
+    return Answer(status=304, headers=headers) if is_known(request.scope, tag) else Answer(body, headers=headers)
 
 
 @patch(ONE, before_request=admit, scope="write", operation=declared.REVISE)

@@ -9,13 +9,14 @@ from msgspec import Struct
 
 from api.addresses import Addresses
 from api.limits import Limits
+from api.page_cache import PageCache
 from api.requests import ApiRequest, request_id
 from api.uses import Uses
 from commands.blobs import Blobs
 from commands.bus import Bus
 from commands.recorder import Guard
+from commands.save import Receipt, Replayed, Saved
 from commands.settings import Settings
-from commands.store import Receipt, Replayed, Saved
 from commands.waiting import in_loop
 from commands.work import Context
 from domain.errors import Busy
@@ -41,6 +42,7 @@ class Services(Struct, frozen=True, kw_only=True):
     bus: Bus
     blobs: Blobs
     limits: Limits
+    pages: PageCache
     uses: Uses
     threads: ThreadPoolExecutor
     turns: asyncio.Semaphore

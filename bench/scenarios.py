@@ -53,7 +53,7 @@ def _append_for(database_url: str, seconds: float, counts: "multiprocessing.Queu
 
 
 async def _append(database_url: str, seconds: float) -> int:
-    """Append events as the API does, in an event loop, with nothing projected; return how many."""
+    """Append events in an event loop as the API does, nothing projected, one transaction each; return how many."""
     organization = uuid7()
     deadline = time.monotonic() + seconds
     made = 0
@@ -70,7 +70,7 @@ async def _append(database_url: str, seconds: float) -> int:
         while time.monotonic() < deadline:
             await in_loop(partial(append, store))
 
-    async with Store.opened_in_loop(database_url, (), WRITERS) as store:
+    async with Store.opened_in_loop(database_url, (), WRITERS, shared=False) as store:
         await asyncio.gather(*(write(store) for _ in range(WRITERS)))
     return made
 

@@ -16,7 +16,8 @@ from commands.children import INVENTORY, PRESENCE
 from commands.credits import resolve
 from commands.organization import SHOWN_CHARACTERS, CreateKey, CreateOrganization
 from commands.presence import LISTING_CLAIM
-from commands.store import Claim, Store
+from commands.save import Claim
+from commands.store import Store
 from commands.work import change
 from domain.credit.credit import ARTIST, LABEL
 from domain.event import Change, Stamp, Step

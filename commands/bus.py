@@ -12,7 +12,8 @@ import uuid_utils.compat
 from commands import inventory, organization, presence, product
 from commands.imports import job
 from commands.recorder import Guard
-from commands.store import Receipt, Saved, Store
+from commands.save import Receipt, Saved
+from commands.store import Store
 from commands.work import Context, Work
 from domain.errors import Busy, Conflict
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from commands import children
 from commands.children import INVENTORY, adopt, disown, hold
-from commands.store import Saved
+from commands.save import Saved
 from commands.work import Work, change, refuse
 from domain import ids
 from domain.errors import NotFound

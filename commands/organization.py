@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from commands.store import Claim, Saved
+from commands.save import Claim, Saved
 from commands.work import Work
 from domain.errors import NotFound
 from domain.event import Change

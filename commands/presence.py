@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from commands.children import PRESENCE, adopt, disown, hold
-from commands.store import Claim, Saved
+from commands.save import Claim, Saved
 from commands.work import Work, change, refuse
 from domain.errors import Invalid, NotFound, Taken
 from domain.event import Change, Step

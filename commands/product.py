@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from commands import children
 from commands.credits import Name, resolve
-from commands.store import Claim, Saved
+from commands.save import Claim, Saved
 from commands.work import Work, change, refuse
 from domain.credit.credit import ARTIST, LABEL, tidy
 from domain.event import Change

@@ -77,6 +77,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     write_pool_size: Annotated[Count, Setting("DEADWAX_WRITE_POOL_SIZE", "Commands at once in one process")] = 8
     read_pool_size: Annotated[Count, Setting("DEADWAX_READ_POOL_SIZE", "Queries at once in one process")] = 8
 
+    page_cache_mib: Annotated[
+        Limit, Setting("DEADWAX_PAGE_CACHE_MIB", "Memory for hot pages in one process; 0: none are kept")
+    ] = 32
+
     rate_limit_per_minute: Annotated[
         Limit, Setting("DEADWAX_RATE_LIMIT_PER_MINUTE", "Requests of one key in a minute; 0: no limit")
     ] = 600

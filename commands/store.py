@@ -3,6 +3,8 @@
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 from uuid import UUID
 
@@ -23,6 +25,9 @@ from commands.recorder import (
     StoredEvent,
     ThreadConnections,
 )
+from commands.save import Claim, Receipt, Replayed, Save, Saved
+from commands.together import Together
+from commands.waiting import in_loop, wait_for
 from domain.errors import Busy, Conflict, IdempotencyMismatch, Taken, Unavailable
 from domain.event import Change, DomainEvent, Projected, Step
 
@@ -48,29 +53,6 @@ _SELECT_RECEIPT = b"SELECT request, status, headers, body FROM receipt WHERE org
 _DELETE_RECEIPTS = b"DELETE FROM receipt WHERE created < now() - make_interval(secs => %s) RETURNING 1"
 
 
-class Claim(NamedTuple):
-    """A value that one aggregate of an organization may hold, e.g. ("import", "discogs:release:249504")."""
-
-    organization: UUID
-    kind: str
-    value: str
-    holder: UUID
-
-
-class Receipt(NamedTuple):
-    """An Idempotency-Key and the answer it is bound to. `request` is a digest of method, path and body; `body` is
-    None until the write has made it: then the document of `subject` is taken. `headers` is JSON text.
-    """
-
-    organization: UUID
-    key: str
-    request: bytes
-    status: int
-    headers: str = "{}"
-    subject: UUID | None = None
-    body: str | None = None
-
-
 class Family(NamedTuple):
     """A product's items and presences, oldest first. `revision` counts their events, `items_made` all items ever."""
 
@@ -80,28 +62,13 @@ class Family(NamedTuple):
     presences: Sequence[UUID]
 
 
-class Replayed(Exception):
-    """The key has been answered before: the first answer is `receipt`."""
-
-    def __init__(self, receipt: Receipt) -> None:
-        super().__init__("This request was answered before.")
-        self.receipt = receipt
-
-
-class Saved(NamedTuple):
-    """Log positions of the events, and the documents that the projections made of the aggregates, by id."""
-
-    positions: Sequence[int]
-    documents: Mapping[UUID, str]
-
-
 class Prepared(NamedTuple):
-    """A save made ready: its events, the steps of its transaction and the documents of its answer."""
+    """Saves made ready: their events, the steps of their transaction and the documents of their answers."""
 
+    saves: Sequence[Save]
     stored: Sequence[StoredEvent]
     steps: Sequence[Step]
     documents: Mapping[UUID, str]
-    receipt: Receipt | None
 
 
 class InlineProjection(Protocol):
@@ -110,24 +77,34 @@ class InlineProjection(Protocol):
     def project(self, changes: Sequence[Change]) -> Projected: ...
 
 
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 def _claim_step(claims: Sequence[Claim]) -> Step:
     # Sorted, so that two batches that claim the same values cannot wait for each other.
-    return Step("take_claims(%b, %b::text[], %b::text[], %b)", [list(c) for c in zip(*sorted(claims), strict=True)])
+    return Step("take_claims(%b, %b::text[], %b::text[], %b)", _columns(sorted(claims)))
 
 
-def _receipt_step(receipt: Receipt, documents: Mapping[UUID, str]) -> Step:
-    if receipt.subject is not None and receipt.subject not in documents:
-        # A product that may have items and presences: its document is whole in the database alone.
-        return Step("bind_product_receipt(%b, %s, %b, %b::smallint, %s, %b)", receipt[:6])
-    body = receipt.body if receipt.subject is None else documents[receipt.subject]
-    return Step("bind_receipt(%b, %s, %b, %b::smallint, %s, %s)", (*receipt[:5], body))
+def _receipt_steps(receipts: Sequence[Receipt], documents: Mapping[UUID, str]) -> Iterator[Step]:
+    whole = []
+    for receipt in sorted(receipts, key=itemgetter(0, 1)):
+        if receipt.subject is not None and receipt.subject not in documents:
+            # A product that may have items and presences: its document is whole in the database alone.
+            yield Step("bind_product_receipt(%b, %s, %b, %b::smallint, %s, %b)", receipt[:6])
+        else:
+            whole.append((*receipt[:5], receipt.body if receipt.subject is None else documents[receipt.subject]))
+    if len(whole) == 1:
+        yield Step("bind_receipt(%b, %s, %b, %b::smallint, %s, %s)", whole[0])
+    elif whole:
+        yield Step("bind_receipts(%b, %b::text[], %b, %b::smallint[], %b::text[], %b::text[])", _columns(whole))
 
 
 def _append_step(stored: Sequence[StoredEvent]) -> Step:
     rows = [(e.originator_id, e.originator_version, e.topic, e.state) for e in stored]
     if len(rows) == 1:
         return Step("append_event(%b, %b, %b, %b)", rows[0])
-    return Step("append_events(%b, %b::bigint[], %b::text[], %b)", [list(c) for c in zip(*rows, strict=True)])
+    return Step("append_events(%b, %b::bigint[], %b::text[], %b)", _columns(rows))
 
 
 class Store:
@@ -147,6 +124,7 @@ class Store:
         self._projections = tuple(projections)
         self._mapper = EventMapper()
         self._threads: ThreadConnections | None = None
+        self._together: Together | None = None
         if connections is None:
             with _reachable():
                 connections = self._threads = ThreadConnections(database_url, pool_size)
@@ -155,15 +133,23 @@ class Store:
     @classmethod
     @contextlib.asynccontextmanager
     async def opened_in_loop(
-        cls, database_url: str, projections: Sequence[InlineProjection], pool_size: int
+        cls, database_url: str, projections: Sequence[InlineProjection], pool_size: int, *, shared: bool = True
     ) -> AsyncIterator[Self]:
-        """Give a store for the running loop. Raises Unavailable."""
+        """Give a store for the running loop. With `shared`, saves that come at once share a transaction.
+
+        Raises Unavailable.
+        """
         options = f"{OPTIONS} -c statement_timeout={ANSWER_TIMEOUT_SECONDS}s"
         connections = LoopConnections(database_url, pool_size, options, CONNECT_TIMEOUT_SECONDS)
         try:
             with _reachable():
                 await connections.open(OPEN_TIMEOUT_SECONDS)
-            yield cls(database_url, projections, pool_size, connections)
+            store = cls(database_url, projections, pool_size, connections)
+            if shared:
+                store._together = Together(partial(_in_loop, store))
+            yield store
+            if store._together is not None:
+                await store._together.close()
         finally:
             await connections.close()
 
@@ -235,44 +221,52 @@ class Store:
         guard: Guard | None = None,
         steps: Sequence[Step] = (),
     ) -> Saved:
-        """Append the events of `changes` with everything that goes with them, or nothing at all.
+        """Append the events of `changes` with everything that goes with them (see Save), or nothing at all.
 
-        `release` names holders whose claims end. `guard` runs first in the transaction and raises to refuse it;
-        `steps` follow, before those of the projections.
+        `guard` runs first in the transaction and raises to refuse it.
         Raises Conflict (a stream moved on: load again), Taken (a claim has another holder), Replayed or
         IdempotencyMismatch (the receipt's key is bound), Busy (a lock did not come free), Unavailable.
         """
-        return self.write(self.prepare(changes, claims, release, receipt, steps), guard)
+        save = Save(changes, claims, release, receipt, steps)
+        # What brings steps of its own has decided on more than its streams: it holds that alone.
+        if self._together is not None and guard is None and not steps and any(change.events for change in changes):
+            return wait_for(self._together.save(save))
+        [saved] = self.write(self.prepare([save]), guard)
+        return saved
 
-    def prepare(
-        self,
-        changes: Sequence[Change],
-        claims: Sequence[Claim] = (),
-        release: Sequence[UUID] = (),
-        receipt: Receipt | None = None,
-        first: Sequence[Step] = (),
-    ) -> Prepared:
-        """Return a save that only the database has still to do. It holds while nothing else writes to its streams."""
+    def prepare(self, saves: Sequence[Save]) -> Prepared:
+        """Return saves that only the database has still to do, in one transaction. They hold while nothing else
+        writes to their streams.
+        """
+        changes = [change for save in saves for change in save.changes]
         stored = [self._mapper.to_stored_event(event) for change in changes for event in change.events]
         projected = [projection.project(changes) for projection in self._projections]
         documents = dict(item for made in projected for item in made.documents.items())
-        steps = [*first, *(step for made in projected for step in made.steps)]
-        if release:
-            steps.append(Step("release_claims(%b)", (list(release),)))
-        if claims:
+        steps = [step for save in saves for step in save.steps]
+        steps += [step for made in projected for step in made.steps]
+        if release := [holder for save in saves for holder in save.release]:
+            steps.append(Step("release_claims(%b)", (release,)))
+        if claims := [claim for save in saves for claim in save.claims]:
             steps.append(_claim_step(claims))
-        if receipt is not None:
-            steps.append(_receipt_step(receipt, documents))
+        steps += _receipt_steps([save.receipt for save in saves if save.receipt is not None], documents)
         if stored:
             steps.append(_append_step(stored))
-        return Prepared(stored, steps, documents, receipt)
+        return Prepared(saves, stored, steps, documents)
 
-    def write(self, prepared: Prepared, guard: Guard | None = None) -> Saved:
-        """Do what save does. Raises what it raises."""
-        stored, steps, documents, receipt = prepared
-        if not steps and guard is None:
-            return Saved((), documents)
-        return Saved(self._run(stored, steps, guard, receipt), documents)
+    def write(self, prepared: Prepared, guard: Guard | None = None) -> list[Saved]:
+        """Do what save does, for each of what was prepared or for none of it. Raises what save raises."""
+        saves, stored, steps, documents = prepared
+        receipt = saves[0].receipt if len(saves) == 1 else None
+        positions = self._run(stored, steps, guard, receipt) if steps or guard is not None else ()
+        if len(saves) == 1:
+            return [Saved(positions, documents)]
+        saved, start = [], 0
+        for save in saves:
+            end = start + sum(len(change.events) for change in save.changes)
+            own = {change.id: documents[change.id] for change in save.changes if change.id in documents}
+            saved.append(Saved(positions[start:end], own))
+            start = end
+        return saved
 
     def _run(
         self, stored: Sequence[StoredEvent], steps: Sequence[Step], guard: Guard | None, receipt: Receipt | None
@@ -337,6 +331,10 @@ class Store:
                     raise
             # The connections that died with it are replaced by now. What comes through here can be done twice.
             return self.connections.rows(statement, values)
+
+
+async def _in_loop(store: Store, saves: Sequence[Save]) -> list[Saved]:
+    return await in_loop(lambda: store.write(store.prepare(saves)))
 
 
 @contextlib.contextmanager

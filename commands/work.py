@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from commands.recorder import Guard
-from commands.store import Claim, Receipt, Saved, Store
+from commands.save import Claim, Receipt, Saved
+from commands.store import Store
 from domain.errors import Invalid, NotFound
 from domain.event import Change, DomainEvent, Stamp, Step
 

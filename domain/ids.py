@@ -3,6 +3,7 @@
 import base64
 import re
 from binascii import Error as Base32Error
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 _NAMESPACE = UUID("5b0c1a5e-6d0f-5c0e-9a55-dead0a0c0de5")
@@ -20,6 +21,12 @@ def uid(prefix: str, id: UUID) -> str:
     """Spell an id: its 128 bits and two zeros in base 32 (RFC 4648's base32hex, lower case, no padding)."""
     bits = id.int << 2
     return prefix + "".join([_PAIRS[bits >> shift & 1023] for shift in range(120, -1, -10)])
+
+
+@lru_cache(maxsize=4096)
+def familiar_uid(prefix: str, number: int) -> str:
+    """Spell the id of this number, one of few that are asked for again and again: keys and organizations."""
+    return uid(prefix, UUID(int=number))
 
 
 def parse(prefix: str, text: str) -> UUID | None:

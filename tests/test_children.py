@@ -14,7 +14,8 @@ from commands.bus import Bus
 from commands.inventory import AddPhoto, CreateItem, DeleteItem, RemovePhoto, ReviseItem
 from commands.presence import DUPLICATE, CreatePresence, DeletePresence, RevisePresence
 from commands.product import CreateProduct, DeleteProduct, RemoveImage, ReplaceImage, ReviseProduct
-from commands.store import Receipt, Replayed, Saved, Store
+from commands.save import Receipt, Replayed, Saved
+from commands.store import Store
 from commands.work import Context
 from domain import ids
 from domain.errors import Busy, Invalid, NotFound

@@ -16,7 +16,8 @@ import uuid_utils.compat
 from commands.bus import Bus
 from commands.product import CreateProduct, DeleteProduct, ImportProducts, ImportRow, ReviseProduct
 from commands.recorder import ThreadConnections
-from commands.store import Claim, Receipt, Replayed, Store
+from commands.save import Claim, Receipt, Replayed
+from commands.store import Store
 from commands.work import Context
 from domain.errors import Busy, Conflict, IdempotencyMismatch, NotFound, StaleWrite, Taken, Unavailable
 from domain.event import Change, Projected, Step

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from commands.product import IMPORT_CLAIM, ImportRow, bring_in
-from commands.store import Claim, Saved
+from commands.save import Claim, Saved
 from commands.work import Work, change
 from domain.event import Change
 from domain.imports import imports

@@ -8,7 +8,8 @@ from uuid import UUID
 from commands.bus import Bus
 from commands.imports.run import Batch, create_new, products
 from commands.product import bring_in
-from commands.store import Prepared, Saved
+from commands.save import Save, Saved
+from commands.store import Prepared
 from commands.work import Context
 from domain.errors import Conflict, Taken
 from domain.product.events import Credit
@@ -38,7 +39,7 @@ class Writer:
         self._bus = bus
         self._context = context
         self._saver = ThreadPoolExecutor(1, thread_name_prefix="import-saver")
-        self._saving: tuple[_Ready, Future[Saved]] | None = None
+        self._saving: tuple[_Ready, Future[list[Saved]]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +66,7 @@ class Writer:
         before = self._saving[0].coming if self._saving else {}
         changes, claims = bring_in(products(batch), self._bus.work(self._context), before)
         coming = {change.id: change.after for change in changes if isinstance(change.after, Credit)}
-        return _Ready(batch, self._bus.store.prepare(changes, claims), len(claims), coming)
+        return _Ready(batch, self._bus.store.prepare([Save(changes, claims)]), len(claims), coming)
 
     def _settle(self) -> tuple[Written | None, bool]:
         """Wait for the save under way; say whether it went as expected. Another writer's win has it decided again."""
