@@ -73,7 +73,7 @@ def _measure(environment: dict[str, str], folder: Path, names: Sequence[str], si
         field = Field(environment, folder, seller, bound=seller.number == 0)
         yield table(title, list(race(field, asked_pages, _say)))
     yield disk(database_url, size)
-    yield from _parts(environment, folder, names, everybody[0])
+    yield from _parts(environment, folder, names, everybody)
 
 
 def _growth(
@@ -96,14 +96,18 @@ def _stock(database_url: str, before: Sequence[Seller], now: Sequence[Seller]) -
     stock(database_url, [share for share in shares if share.end > share.first])
 
 
-def _parts(environment: dict[str, str], folder: Path, names: Sequence[str], seller: Seller) -> Iterator[Group]:
+def _parts(
+    environment: dict[str, str], folder: Path, names: Sequence[str], everybody: Sequence[Seller]
+) -> Iterator[Group]:
     database_url = environment["DATABASE_URL"]
+    # The last one's products may change: nobody compares them with the peers'.
+    reader, writer = everybody[0], everybody[-1]
     measures: dict[str, Callable[[], list[Row]]] = {
-        "list": lambda: scenarios.listing(environment, seller, folder),
-        "patch": lambda: patching(environment, seller),
+        "list": lambda: scenarios.listing(environment, reader, folder),
+        "patch": lambda: patching(environment, writer),
         "rebuild": lambda: scenarios.rebuilding(database_url),
-        "memory": lambda: scenarios.memory(environment, seller),
-        "create": lambda: scenarios.creating(environment, seller),
+        "memory": lambda: scenarios.memory(environment, reader),
+        "create": lambda: scenarios.creating(environment, writer),
         "import": lambda: importing(database_url, folder),
     }
     rows = []

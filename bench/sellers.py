@@ -42,7 +42,7 @@ class Seller(NamedTuple):
 
 
 def sellers(size: int) -> list[Seller]:
-    """Return those who share `size` products: one has a half of them, the others SMALL each."""
+    """Return those who share `size` products: one has a half of them, the others, two at least, SMALL each."""
     half = size // 2
     small = min(SMALL, max(1, half // 2))
     return [Seller(0, size - half), *(Seller(number, small) for number in range(1, half // small + 1))]
