@@ -71,6 +71,14 @@ class Attempt(NamedTuple):
     number: int
 
 
+class Failed(NamedTuple):
+    """A picture whose small sizes were given up, and why."""
+
+    id: UUID
+    organization: UUID
+    error: str
+
+
 class Images(WorkerConnection):
     """What workers note of pictures."""
 
@@ -88,6 +96,14 @@ class Images(WorkerConnection):
 
     def give_up(self, id: UUID, error: str) -> None:
         self.rows(_SQL["give_up"], {"id": id, "error": error})
+
+    def failed(self) -> list[Failed]:
+        """Return the pictures that were given up, oldest first."""
+        return [Failed(*row) for row in self.rows(_SQL["failed"], {})]
+
+    def retry(self) -> int:
+        """Owe the small sizes of those that were given up anew; return how many they are."""
+        return len(self.rows(_SQL["retry"], {"kind": KIND}))
 
     def doom(self, grace_seconds: float, limit: int) -> list[str]:
         """Take pictures that nothing has shown for so long, and nothing can show from now on; return their keys."""

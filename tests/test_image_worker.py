@@ -1,7 +1,10 @@
 """Small sizes and the collector, on the real broker, bucket and database, while things break."""
 
 import io
+import json
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +24,10 @@ from commands.inventory import AddPhoto, CreateItem, DeleteItem, RemovePhoto
 from commands.product import CreateProduct, DeleteProduct, RemoveImage, ReplaceImage
 from commands.settings import Settings
 from domain.errors import Busy, NotFound
+from domain.ids import ASSET, uid
 from domain.image import Image
 from projections.images import Images
-from tests.importing import Shop, eventually, shop, working
+from tests.importing import Shop, environment, eventually, shop, working
 from workers.images import MAX_ATTEMPTS, TRIED, Collector
 
 LONG_AGO = "UPDATE image SET free_since = free_since - interval '1 day', doomed = doomed - interval '1 day'"
@@ -146,6 +150,22 @@ def test_a_picture_that_cannot_be_read_any_more_ends_visibly(at: Shop, blobs: Bl
         killer.id: TRIED,
         broken.id: TRIED,
     }
+    listed = json.loads(deadwax(worker_settings, "failed", "--json"))
+    assert [row["error"] for row in listed] == ["The original is not in the bucket.", TRIED, TRIED]
+    assert listed[1]["uid"] == uid(ASSET, killer.id)
+    assert uid(ASSET, gone.id) in deadwax(worker_settings, "failed")
+
+    blobs.put(broken.blob, io.BytesIO(picture()), len(picture()))
+    assert deadwax(worker_settings, "retry") == "3 to be tried again\n"
+    with working(worker_settings):
+        eventually(lambda: not rows(at, "SELECT FROM todo"), 40)
+    assert [row["uid"] for row in json.loads(deadwax(worker_settings, "failed", "--json"))] == [uid(ASSET, gone.id)]
+
+
+def deadwax(settings: Settings, *arguments: str) -> str:
+    """Run `deadwax images …`; return what it printed."""
+    command = [sys.executable, "-m", "api.cli", "images", *arguments]
+    return subprocess.run(command, env=environment(settings), capture_output=True, text=True, check=True).stdout
 
 
 def test_an_outage_of_the_file_store_counts_as_no_attempt(at: Shop, blobs: Blobs, worker_settings: Settings) -> None:

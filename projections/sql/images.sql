@@ -16,6 +16,15 @@ UPDATE image SET small_bytes = %(small)s, large_bytes = %(large)s WHERE id = %(i
 WITH done AS (DELETE FROM todo WHERE subject = %(id)s)
 UPDATE image SET error = %(error)s WHERE id = %(id)s RETURNING 1;
 
+-- failed: Pictures that there will be no small sizes of.
+SELECT id, organization, error FROM image WHERE error IS NOT NULL AND free_since IS NULL ORDER BY id;
+
+-- retry: Owe those of them anew.
+WITH again AS (
+    UPDATE image SET attempts = 0, error = NULL WHERE error IS NOT NULL AND free_since IS NULL
+    RETURNING id, organization
+) SELECT owe(id, organization, %(kind)s, now()) FROM again;
+
 -- doom: Take pictures that nothing has shown for so long; from now on nothing can.
 UPDATE image SET doomed = now() WHERE id IN (
     SELECT id FROM image
