@@ -40,7 +40,6 @@ def api(environment: Mapping[str, str], **settings: str) -> Iterator[Server]:
         "DEADWAX_PORT": str(port),
         "DEADWAX_API_PROCESSES": str(PROCESSES),
         "DEADWAX_RATE_LIMIT_PER_MINUTE": "0",
-        "DEADWAX_PAGE_CACHE_MIB": "0",
         "DEADWAX_LOG_FORMAT": "json",
     }
     with _running([sys.executable, "-m", "api.cli", "api"], port, {**environment, **given, **settings}) as server:
