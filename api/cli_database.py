@@ -14,11 +14,13 @@ def database() -> Iterator[str]:
     """Give the database's URL, with the newest tables where it is an embedded one."""
     from commands.migrate import migrate
     from engines.reach import reached
+    from projections.version import bring_up_to_date
 
     given = Settings.load()
     with reached(given, "database_url") as settings:
         if not given.database_url:
             migrate(settings.database_url)
+            bring_up_to_date(settings.database_url)
         yield settings.database_url
 
 

@@ -8,7 +8,7 @@ import typer
 
 from api.cli_database import database
 
-_NAMES = ("product-list",)
+_NAMES = ("catalogue",)
 
 
 def register(app: typer.Typer) -> None:
@@ -19,11 +19,11 @@ def register(app: typer.Typer) -> None:
 
 
 def rebuild(
-    name: Annotated[str, typer.Argument(help=f"Which table: {', '.join(_NAMES)}.")] = _NAMES[0],
+    name: Annotated[str, typer.Argument(help=f"Which tables: {', '.join(_NAMES)}.")] = _NAMES[0],
     processes: Annotated[int, typer.Option(help="How many processes fold streams.", min=1, max=64)] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="For programs: one object.")] = False,
 ) -> None:
-    """Rebuild a table beside the live one, which is read and written meanwhile, and let it take its place."""
+    """Rebuild tables beside the live ones, which are read and written meanwhile, and let them take their place."""
     if name not in _NAMES:
         raise typer.BadParameter(f"{name}: expected {', '.join(_NAMES)}")
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn

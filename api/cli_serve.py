@@ -31,9 +31,11 @@ def serve() -> None:
     def prepare(environ: dict[str, str]) -> str | None:
         from api.first_key import first_key
         from commands.migrate import migrate as migrated
+        from projections.version import bring_up_to_date
 
         there = settings.replaced(environ)
         migrated(there.database_url)
+        bring_up_to_date(there.database_url)
         return first_key(there.database_url)
 
     Supervisor(settings).run(
@@ -91,13 +93,16 @@ def worker() -> None:
 
 
 def migrate() -> None:
-    """Bring the database to the newest form and say which migrations ran."""
+    """Bring the database to the newest form and say which migrations ran and what was rebuilt from the log."""
     from commands.migrate import migrate as migrated
     from engines.reach import reached
+    from projections.version import bring_up_to_date
 
     with reached(Settings.load(), "database_url") as settings:
         for name in migrated(settings.database_url):
             typer.echo(name)
+        if (rebuilt := bring_up_to_date(settings.database_url)) is not None:
+            typer.echo(f"catalogue: {rebuilt.products:,} products from {rebuilt.events:,} events")
 
 
 def _die_of_signals() -> None:

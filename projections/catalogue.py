@@ -18,9 +18,6 @@ from projections.item_document import item_pieces, whole
 from projections.presence import presence_row
 from projections.product import product_row
 
-VERSION = 1
-"""Raised when the tables are to be made again from the log."""
-
 Rows = list[tuple[Any, ...]]
 
 _ARGUMENTS = ", ".join(["%b"] * len(product.COLUMNS))

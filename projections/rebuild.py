@@ -19,9 +19,9 @@ from psycopg import Connection, sql
 
 from domain.errors import Conflict
 from projections.base import queries
-from projections.catalogue import VERSION
 from projections.copying import Copying
 from projections.replay import Replay
+from projections.version import note
 
 _SQL = queries("rebuild")
 _LOCK = 0x64656165
@@ -142,44 +142,15 @@ def rebuild(
     with _connect(database_url, autocommit=True) as connection:
         if not _one(connection, "SELECT pg_try_advisory_lock(%s)", _LOCK):
             raise Conflict("Another rebuild is under way.")
-        return _rebuild(connection, database_url, processes, progress)
-
-
-def bring_up_to_date(
-    database_url: str, processes: int = 2, progress: Callable[[int, int], None] = lambda _done, _total: None
-) -> Rebuilt | None:
-    """Rebuild the tables where an older form of them was built last, or none; return None where there was no need.
-
-    Raises what rebuild raises, but waits for another one.
-    """
-    with _connect(database_url, autocommit=True) as connection:
-        if _is_current(connection):
-            return None
-        connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-        if _is_current(connection):
-            return None
-        if not _one(connection, _SQL["has_products"].decode()):
-            connection.execute(_SQL["note"], {"version": VERSION})
-            return None
-        return _rebuild(connection, database_url, processes, progress)
-
-
-def _is_current(connection: Connection[Any]) -> bool:
-    return (_one(connection, _SQL["noted"].decode()) or 0) >= VERSION
-
-
-def _rebuild(
-    connection: Connection[Any], database_url: str, processes: int, progress: Callable[[int, int], None]
-) -> Rebuilt:
-    connection.execute(_SQL["drop_new"])
-    connection.execute(_SQL["create_new"])
-    try:
-        rebuilt = _fill_all(connection, database_url, processes, progress)
-        _index(connection, database_url)
-        _swap(connection, rebuilt.position)
-    finally:
         connection.execute(_SQL["drop_new"])
-    return rebuilt
+        connection.execute(_SQL["create_new"])
+        try:
+            rebuilt = _fill_all(connection, database_url, processes, progress)
+            _index(connection, database_url)
+            _swap(connection, rebuilt.position)
+        finally:
+            connection.execute(_SQL["drop_new"])
+        return rebuilt
 
 
 def _one(connection: Connection[Any], statement: str, *values: Any) -> Any:
@@ -249,7 +220,7 @@ def _swap(connection: Connection[Any], position: int) -> None:
                 connection.execute(_SQL["shut"])
                 _catch_up(connection, position)
                 connection.execute(_SQL["exchange"])
-                connection.execute(_SQL["note"], {"version": VERSION})
+                note(connection)
         except psycopg.errors.LockNotAvailable:
             continue
         else:

@@ -26,6 +26,7 @@ from commands.organization import CreateOrganization
 from commands.settings import Settings, declared
 from commands.store import Store
 from commands.work import Context
+from projections.documents import fill
 from projections.inline import inline_projections
 
 SHARED = Path(os.environ.get("DEADWAX_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -52,8 +53,11 @@ class Shop(NamedTuple):
 
     def products(self) -> list[dict[str, Any]]:
         """Return the product objects in the order they were made."""
-        rows = self.rows("SELECT document FROM product_list WHERE organization = %s ORDER BY created, id")
-        return [msgspec.json.decode(row[0].translate({1: "0", 2: "0"})) for row in rows]
+        rows = self.rows(
+            "SELECT document FROM product_list JOIN product_document USING (id)"
+            " WHERE organization = %s ORDER BY created, id"
+        )
+        return [msgspec.json.decode(fill(row[0], "")) for row in rows]
 
     def product_count(self) -> int:
         [[count]] = self.rows("SELECT count(*) FROM product_list WHERE organization = %s")

@@ -126,13 +126,3 @@ ALTER TABLE product_list SET SCHEMA public;
 ALTER TABLE product_document SET SCHEMA public;
 ALTER TABLE inventory_list SET SCHEMA public;
 ALTER TABLE presence_list SET SCHEMA public;
-
--- note: Say which form the tables have now.
-INSERT INTO projection (name, version) VALUES ('catalogue', %(version)s)
-ON CONFLICT (name) DO UPDATE SET version = excluded.version;
-
--- noted: Which form the tables have; no row before the first one was noted.
-SELECT version FROM projection WHERE name = 'catalogue';
-
--- has_products: Whether the log has anything for the tables.
-SELECT EXISTS (SELECT FROM events WHERE topic LIKE 'product.%%');
