@@ -19,9 +19,11 @@ from commands.imports.formats import TITLES
 from commands.imports.run import Counts, Options, Source
 from commands.store import Store
 from domain.choices import PRODUCT_TYPES
+from domain.currencies import CURRENCIES
 from domain.errors import DeadwaxError
 from domain.fields import FieldError
 from domain.organization.form import NAME
+from domain.presence.prices import USD
 
 STDIN = "-"
 SHOWN = 10
@@ -49,6 +51,7 @@ def import_(
         list[str] | None, typer.Option(help='Which column holds what, e.g. title="Album name"; repeat it.')
     ] = None,
     type: Annotated[str, typer.Option(help="Product type where no column says it.")] = "physical",
+    currency: Annotated[str, typer.Option(help="What a Discogs seller's file has its prices in.")] = USD,
     encoding: Annotated[str | None, typer.Option(help="Where it is not found out rightly, e.g. cp1250.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="Where it is not found out rightly; or tab.")] = None,
     rejects: Annotated[Path | None, typer.Option(help="Where refused rows go [FILE-rejects.csv here].")] = None,
@@ -57,9 +60,12 @@ def import_(
     """Import a Discogs export or any CSV. What is in the catalogue already stays as it is: run it again at any time."""
     if type not in PRODUCT_TYPES:
         raise typer.BadParameter(f"{type}: expected {', '.join(PRODUCT_TYPES)}", param_hint="--type")
+    currency = currency.upper()
+    if currency not in CURRENCIES:
+        raise typer.BadParameter(f"{currency}: expected a currency code such as USD", param_hint="--currency")
     if rejects is not None and file != STDIN and rejects.absolute() == Path(file).absolute():
         raise typer.BadParameter("the file that is imported is not written over", param_hint="--rejects")
-    options = Options(type=type, mapping=_mapping(map or []), encoding=encoding, delimiter=delimiter)
+    options = Options(type=type, currency=currency, mapping=_mapping(map or []), encoding=encoding, delimiter=delimiter)
     with _opened(file) as opened, tempfile.TemporaryFile() as refused:
         source = Source(opened, options)
         with database() as url, opened_store(url) as store:
@@ -173,6 +179,9 @@ def _report(file: str, source: Source, summary: Summary, dry_run: bool, rejects:
         "rows_unchanged": counts.unchanged,
         "rows_duplicate": counts.duplicates,
         "rows_rejected": counts.rejected,
+        "products_created": counts.products,
+        "items_created": counts.items,
+        "presences_created": counts.presences,
         "errors": [{"line": row.line, "reason": row.reason} for row in summary.errors],
         "repeats": [repeat._asdict() for repeat in summary.repeats],
         "rejects": None if rejects is None else str(rejects),
@@ -182,8 +191,10 @@ def _report(file: str, source: Source, summary: Summary, dry_run: bool, rejects:
 def _show(source: Source, summary: Summary, dry_run: bool, rejects: Path | None) -> None:
     counts = summary.counts
     typer.echo(f"{TITLES[source.layout.name]}, {source.table.encoding}, {counts.done:,} rows")
+    made = (("  products", counts.products), ("  items", counts.items), ("  presences", counts.presences))
     rows = (
         ("would be created" if dry_run else "created", counts.created),
+        *(made if source.layout.item else ()),
         ("unchanged", counts.unchanged),
         ("duplicates in the file", counts.duplicates),
         ("rejected", counts.rejected),

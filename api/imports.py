@@ -81,6 +81,7 @@ async def _hand_in(request: ApiRequest, id: UUID, upload: Upload, asked: Asked, 
         sha256=upload.sha256,
         type=asked.type,
         mapping=asked.mapping,
+        currency=asked.currency,
         dry_run=asked.dry_run,
     )
     try:

@@ -6,9 +6,12 @@ from types import MappingProxyType
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from msgspec import UnsetType
+
 from commands.store import Store
 from commands.work import Work
 from domain.credit import credit
+from domain.credit.credit import ARTIST, LABEL
 from domain.event import Change
 from domain.product.events import Credit
 
@@ -19,6 +22,13 @@ Name = tuple[str, str]
 # A credit never changes once it is in its log, so what was read of it stays true for as long as the log is open.
 _known: WeakKeyDictionary[Store, dict[UUID, Credit]] = WeakKeyDictionary()
 _lock = Lock()
+
+
+def given(artist: str | UnsetType | None, music_label: str | UnsetType | None) -> dict[str, Name]:
+    """Return the names that are not blank, by the product's field."""
+    names = {"artist": (ARTIST, artist), "music_label": (LABEL, music_label)}
+    tidied = {field: (noun, credit.tidy(name)) for field, (noun, name) in names.items() if isinstance(name, str)}
+    return {field: name for field, name in tidied.items() if name[1]}
 
 
 def resolve(

@@ -115,10 +115,10 @@ def _save(work: Work, item: Item, events: Sequence[ItemEvent], subject: UUID) ->
 
 
 def delete(command: DeleteItem, work: Work) -> Saved:
-    """Raises NotFound."""
+    """Raises NotFound. Its claims end, so that an import can bring the copy back."""
     item = work.load(command.id, inventory.fold)
     gone = change(item.id, item, [inventory.delete(item, work.stamp)], inventory.evolve)
-    return work.save([gone], steps=[hold(item.product), *disown([item.id])])
+    return work.save([gone], release=[item.id], steps=[hold(item.product), *disown([item.id])])
 
 
 HANDLERS: dict[Any, Any] = {

@@ -59,7 +59,8 @@ def create(command: CreatePresence, work: Work) -> Saved:
     product = work.load(command.product, products.fold)
     refuse(command.errors)
     id = command.id or work.new_id()
-    event = presences.create(id, product.id, work.store.next_presence_number(), command.values, work.stamp)
+    [number] = work.store.next_presence_numbers(1)
+    event = presences.create(id, product.id, number, command.values, work.stamp)
     made = change(id, None, [event], presences.evolve)
     return _save(work, made, [hold(product.id), adopt(product.id, id, PRESENCE)])
 

@@ -1,25 +1,21 @@
 """Commands about products."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
 from commands import children
-from commands.credits import Name, resolve
-from commands.save import Claim, Saved
+from commands.credits import given, resolve
+from commands.save import Saved
 from commands.work import Work, change, refuse
-from domain.credit.credit import ARTIST, LABEL, tidy
 from domain.event import Change
 from domain.image import Image
 from domain.inventory.described import PRODUCT_FIELDS
 from domain.product import product as products
-from domain.product.events import Credit, ProductEvent
+from domain.product.events import ProductEvent
 from domain.product.product import Product
-
-IMPORT_CLAIM = "import"
 
 
 class CreateProduct(Struct, frozen=True, kw_only=True):
@@ -77,35 +73,9 @@ class DeleteProduct(Struct, frozen=True):
         return self.id
 
 
-class ImportRow(Struct, frozen=True, kw_only=True):
-    """One product of a file. `claim` names it in its source, e.g. "discogs:release:249504"."""
-
-    values: Mapping[str, Any]
-    claim: str
-    artist_name: str | None = None
-    music_label_name: str | None = None
-
-
-class ImportProducts(Struct, frozen=True):
-    """Create what is new of `rows` in one transaction; rows whose claim is held already change nothing."""
-
-    rows: Sequence[ImportRow]
-
-    @property
-    def subject(self) -> None:
-        return None
-
-
-def _names(command: CreateProduct | ReviseProduct | ImportRow) -> dict[str, Name]:
-    """Return the non-blank names given, by the product's field."""
-    given = {"artist": (ARTIST, command.artist_name), "music_label": (LABEL, command.music_label_name)}
-    tidied = {field: (noun, tidy(name)) for field, (noun, name) in given.items() if isinstance(name, str)}
-    return {field: name for field, name in tidied.items() if name[1]}
-
-
 def create(command: CreateProduct, work: Work) -> Saved:
     """The answer's document is the new product's; its id is the one key of `documents`."""
-    names = _names(command)
+    names = given(command.artist_name, command.music_label_name)
     credits, changes = resolve(work, names.values())
     linked = {field: credits[name] for field, name in names.items()}
     id = command.id or work.new_id()
@@ -117,11 +87,11 @@ def revise(command: ReviseProduct, work: Work) -> Saved:
     """Raises NotFound, Invalid. What holds already makes no event."""
     product = work.load(command.id, products.fold)
     refuse(command.errors)
-    names = _names(command)
+    names = given(command.artist_name, command.music_label_name)
     credits, changes = resolve(work, names.values())
     values: dict[str, Any] = dict(command.values)
-    for field, given in (("artist", command.artist_name), ("music_label", command.music_label_name)):
-        if given is not UNSET:
+    for field, name in (("artist", command.artist_name), ("music_label", command.music_label_name)):
+        if name is not UNSET:
             values[field] = credits[names[field]] if field in names else None
     revision = change(product.id, product, products.revise(product, values, work.stamp), products.evolve)
     changes.append(revision)
@@ -160,42 +130,12 @@ def delete(command: DeleteProduct, work: Work) -> Saved:
     event = products.delete(product, work.stamp)
     return work.save(
         [*ended, change(product.id, product, [event], products.evolve)],
-        release=[product.id, *family.presences],
+        release=[product.id, *family.items, *family.presences],
         steps=[
             children.hold(product.id, product.version, family.revision),
             *children.disown([*family.items, *family.presences]),
         ],
     )
-
-
-def bring_in(
-    rows: Sequence[ImportRow], work: Work, coming: Mapping[UUID, Credit] = MappingProxyType({})
-) -> tuple[list[Change], list[Claim]]:
-    """Return what creates those of `rows` that are new, one claim each; repeated claims count once.
-
-    They belong into one save. It raises Taken where a parallel import was faster; the next try finds it held.
-    `coming` are the credits of a save that will be over before.
-    """
-    organization, stamp = work.context.organization, work.stamp
-    first = {row.claim: row for row in reversed(rows)}
-    held = work.store.holders(organization, IMPORT_CLAIM, list(first))
-    fresh = [row for row in rows if row.claim not in held and first[row.claim] is row]
-    named = [_names(row) for row in fresh]
-    credits, changes = resolve(work, (name for names in named for name in names.values()), coming)
-    claims = []
-    for row, names in zip(fresh, named, strict=True):
-        id = work.new_id()
-        linked = {field: credits[name] for field, name in names.items()}
-        event = products.create(id, {**row.values, **linked}, stamp)
-        changes.append(change(id, None, [event], products.evolve))
-        claims.append(Claim(organization, IMPORT_CLAIM, row.claim, id))
-    return changes, claims
-
-
-def import_products(command: ImportProducts, work: Work) -> Saved:
-    """`documents` holds the products that were created. Raises Taken, see bring_in."""
-    changes, claims = bring_in(command.rows, work)
-    return work.save(changes, claims=claims)
 
 
 HANDLERS: dict[Any, Any] = {
@@ -204,5 +144,4 @@ HANDLERS: dict[Any, Any] = {
     ReplaceImage: replace_image,
     RemoveImage: remove_image,
     DeleteProduct: delete,
-    ImportProducts: import_products,
 }

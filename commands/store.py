@@ -45,10 +45,12 @@ _SELECT_FIRSTS = b"""SELECT originator_id, originator_version, topic, state FROM
     WHERE originator_id = ANY(%b) AND originator_version = 1"""
 _SELECT_ALL = b"""SELECT originator_id, originator_version, topic, state FROM events
     WHERE originator_id = ANY(%b) ORDER BY originator_id, originator_version"""
-_SELECT_FAMILY = b"SELECT child_revision, items_made, items, presences FROM family(%b)"
-_SELECT_NUMBER = b"SELECT nextval('presence_number') AS number"
+_SELECT_FAMILIES = b"""SELECT p.id, f.child_revision, f.items_made, f.items, f.presences
+    FROM unnest(%b::uuid[]) AS p (id) CROSS JOIN LATERAL family(p.id) AS f"""
+_SELECT_NUMBERS = b"SELECT nextval('presence_number') AS number FROM generate_series(1, %b::integer)"
 _SELECT_EVENT = b"SELECT notification_id, state FROM events WHERE originator_id = %b AND originator_version = %b"
 _SELECT_HOLDERS = b"SELECT value, holder FROM claim WHERE organization = %b AND kind = %s AND value = ANY(%b)"
+_SELECT_CLAIMS = b"SELECT holder, value FROM claim WHERE kind = %s AND holder = ANY(%b)"
 _SELECT_RECEIPT = b"SELECT request, status, headers, body FROM receipt WHERE organization = %b AND key = %s"
 _DELETE_RECEIPTS = b"DELETE FROM receipt WHERE created < now() - make_interval(secs => %s) RETURNING 1"
 
@@ -176,19 +178,27 @@ class Store:
 
     def family(self, product: UUID) -> Family | None:
         """Return what belongs to the product at this moment; None where it is gone."""
-        rows = self._rows(_SELECT_FAMILY, [product])
-        return Family(*rows[0].values()) if rows else None
+        return self.families([product]).get(product)
 
-    def next_presence_number(self) -> int:
-        """Return a number that no presence of the deployment has or had."""
-        [row] = self._rows(_SELECT_NUMBER, ())
-        number: int = row["number"]
-        return number
+    def families(self, products: Sequence[UUID]) -> dict[UUID, Family]:
+        """Return what belongs to each of the products at this moment; those that are gone are left out."""
+        return {id: Family(*family) for id, *family in map(dict.values, self._rows(_SELECT_FAMILIES, [list(products)]))}
+
+    def next_presence_numbers(self, count: int) -> list[int]:
+        """Return numbers that no presence of the deployment has or had, ascending."""
+        return sorted(row["number"] for row in self._rows(_SELECT_NUMBERS, [count]))
 
     def holders(self, organization: UUID, kind: str, values: Sequence[str]) -> dict[str, UUID]:
         """Return who holds which of `values`; values without a holder are left out."""
         rows = self._rows(_SELECT_HOLDERS, [organization, kind, list(values)])
         return {row["value"]: row["holder"] for row in rows}
+
+    def claims(self, kind: str, holders: Sequence[UUID]) -> dict[UUID, list[str]]:
+        """Return what each of `holders` holds of this kind; those that hold nothing are left out."""
+        held: dict[UUID, list[str]] = {}
+        for row in self._rows(_SELECT_CLAIMS, [kind, list(holders)]):
+            held.setdefault(row["holder"], []).append(row["value"])
+        return held
 
     def receipt(self, organization: UUID, key: str, request: bytes) -> Receipt | None:
         """Return the answer bound to the key. Raises IdempotencyMismatch where it was another request's."""

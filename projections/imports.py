@@ -21,7 +21,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ImportDocument(Struct, frozen=True, kw_only=True):
-    """`errors` and `repeats` list the first hundred; `rejects_url` leads to all refused rows, null without any."""
+    """`items_created` are inventory items. `errors` and `repeats` list the first hundred; `rejects_url` leads to all
+    refused rows, null without any.
+    """
 
     uid: str
     status: str
@@ -29,6 +31,7 @@ class ImportDocument(Struct, frozen=True, kw_only=True):
     size: int
     type: str
     map: dict[str, str]
+    currency: str
     dry_run: bool
     format: str | None
     encoding: str | None
@@ -38,6 +41,9 @@ class ImportDocument(Struct, frozen=True, kw_only=True):
     rows_unchanged: int
     rows_duplicate: int
     rows_rejected: int
+    products_created: int
+    items_created: int
+    presences_created: int
     errors: Sequence[RowError]
     repeats: Sequence[RowRepeat]
     rejects_url: Raw
@@ -75,6 +81,7 @@ def import_document(state: Import) -> str:
             size=state.size_bytes,
             type=state.type,
             map=dict(state.mapping),
+            currency=state.currency,
             dry_run=state.dry_run,
             format=state.format,
             encoding=state.encoding,
@@ -84,6 +91,9 @@ def import_document(state: Import) -> str:
             rows_unchanged=state.rows_unchanged,
             rows_duplicate=state.rows_duplicate,
             rows_rejected=state.rows_rejected,
+            products_created=state.products_created,
+            items_created=state.items_created,
+            presences_created=state.presences_created,
             errors=state.errors,
             repeats=state.repeats,
             rejects_url=Raw(f'"{BASE_URL}/api/v1/imports/{uid}/rejects/"' if state.rejects_blob else "null"),

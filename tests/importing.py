@@ -19,10 +19,13 @@ from uuid_utils.compat import uuid7
 
 from commands.blobs import Blobs
 from commands.bus import Bus
+from commands.imports.arrivals import ImportRow
+from commands.imports.bring_in import bring_in
 from commands.imports.direct import Summary, run
 from commands.imports.job import RequestImport
 from commands.imports.run import Options, Source
 from commands.organization import CreateOrganization
+from commands.save import Saved
 from commands.settings import Settings, declared
 from commands.store import Store
 from commands.work import Context
@@ -66,6 +69,13 @@ class Shop(NamedTuple):
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(statement.encode(), [self.organization]).fetchall()
+
+
+def brought(bus: Bus, context: Context, rows: Sequence[ImportRow]) -> Saved:
+    """Save what a batch of rows comes to."""
+    save = bring_in(rows, bus.work(context)).save
+    [saved] = bus.store.write(bus.store.prepare([save]))
+    return saved
 
 
 @contextmanager

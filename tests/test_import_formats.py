@@ -52,7 +52,7 @@ def test_an_inventory_export_tells_the_copy_from_the_product(header: str) -> Non
     names = header.split(",")
     item = {field: names[at] for field, at in layout.item.items()}
     assert "external_id" not in layout.columns
-    assert item["item_external_id"] == "external_id"
+    assert item["external_id"] == "external_id"
     assert item["listing_id"] == "listing_id"
     assert ("quantity" in item) == (header is INVENTORY_2026)
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from commands.imports.arrivals import Copies, ImportRow
 from commands.imports.cells import (
     GRADES,
     SLEEVE_GRADES,
@@ -19,7 +20,6 @@ from commands.imports.cells import text as plain
 from commands.imports.formats import recognise
 from commands.imports.reader import records, survey
 from commands.imports.rows import Refused, Row, interpret
-from commands.product import ImportRow
 from domain.product.form import CREATE
 
 COLLECTION = (
@@ -34,17 +34,24 @@ LONG = "Ensure this field has no more than %d characters."
 UPLOAD = "release_id,price,media_condition,sleeve_condition,comments,status,external_id\n"
 
 
-def rows(text: str, type: str = "physical", mapping: Mapping[str, str] | None = None) -> list[Row | Refused]:
+def rows(
+    text: str, type: str = "physical", mapping: Mapping[str, str] | None = None, currency: str = "USD"
+) -> list[Row | Refused]:
     file = io.BytesIO(text.encode())
     table = survey(file)
-    return list(interpret(records(file, table), recognise(table.header, mapping), type, CREATE.parse))
+    return list(interpret(records(file, table), recognise(table.header, mapping), type, CREATE.parse, currency))
 
 
 def product(text: str, type: str = "physical", mapping: Mapping[str, str] | None = None) -> ImportRow:
     [row] = rows(text, type, mapping)
     assert isinstance(row, Row), row
-    assert row.product is not None
     return row.product
+
+
+def values(text: str, type: str = "physical", mapping: Mapping[str, str] | None = None) -> Mapping[str, object]:
+    found = product(text, type, mapping).values
+    assert found is not None
+    return found
 
 
 def reason(text: str) -> str:
@@ -71,34 +78,91 @@ def test_a_row_of_a_collection_becomes_a_physical_product_of_that_release() -> N
     assert imported.claim == "discogs:release:1576528"
 
 
-def test_an_inventory_row_holds_a_product_and_the_facts_of_one_copy() -> None:
-    [row] = rows(
-        INVENTORY + '4332778344,HammerFall,Glory,Nuclear Blast,NB 265-2,"CD, Promo",5134861,For Sale,"1,100.50",'
-        "2026-08-25 07:04:22,Mint!,Near Mint (NM or M-),Not Graded,N,A-7,100,1,Shelf 3,2\r\n"
-    )
-    assert isinstance(row, Row)
-    assert row.product is not None
-    assert row.product.values["external_id"] == "5134861"
-    item = row.item
-    assert item is not None
-    assert (item.listing_id, item.status) == ("4332778344", "For Sale")
-    assert (item.comments, item.location) == ("Mint!", "Shelf 3")
-    assert (item.media_condition, item.sleeve_condition) == ("near_mint", "not_graded")
-    assert (item.price, item.quantity, item.external_id) == (Decimal("1100.50"), 2, "A-7")
+def copies(text: str, currency: str = "USD") -> Copies:
+    [row] = rows(text, currency=currency)
+    assert isinstance(row, Row), row
+    assert row.product.copies is not None
+    return row.product.copies
 
 
-def test_copies_of_one_release_have_one_claim() -> None:
+LISTED = (
+    '4332778344,HammerFall,Glory,Nuclear Blast,NB 265-2,"CD, Promo",5134861,%s,%s,2026-08-25 07:04:22,Mint!,'
+    "Near Mint (NM or M-),Not Graded,N,A-7,100,1,Shelf 3,%s\r\n"
+)
+
+
+def test_an_inventory_row_holds_a_product_its_copies_and_their_listing() -> None:
+    text = INVENTORY + LISTED % ("For Sale", '"1,100.50"', 2)
+    assert values(text)["external_id"] == "5134861"
+    found = copies(text)
+    assert (found.claims, found.count) == (["discogs:listing:1:4332778344", "discogs:listing:2:4332778344"], 2)
+    assert found.values == {
+        "status": "listed",
+        "condition_item": "near_mint",
+        "condition_container": "not_graded",
+        "condition_comments": "Mint!",
+        "manual_sku": "A-7",
+        "manual_description": "Shelf 3",
+        "listing_current_price": Decimal("1100.50"),
+    }
+    assert found.listing == {
+        "platform_uid": "plat_discogs",
+        "external_listing_id": "4332778344",
+        "external_url": "https://www.discogs.com/sell/item/4332778344",
+        "status": "active",
+        "listing_price": Decimal("1100.50"),
+        "listing_currency": "USD",
+        "is_selling_enabled": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "item", "presence", "count"),
+    [("For Sale", "listed", "active", 0), ("Draft", "ready-to-sell", "draft", 0), ("Sold", "sold", "sold", 1),
+     ("Expired", "ready-to-sell", "ended", 0), ("violation", "ready-to-sell", "ended", 0),
+     ("Deleted", "archived", "removed", 0)],
+)  # fmt: skip
+def test_a_listings_status_says_where_copy_and_listing_stand(status: str, item: str, presence: str, count: int) -> None:
+    found = copies(INVENTORY + LISTED % (status, "9.00", 0))
+    assert found.listing is not None
+    assert (found.values["status"], found.listing["status"], found.count) == (item, presence, count)
+    assert found.listing["is_selling_enabled"] == (presence == "active")
+
+
+def test_a_price_in_another_currency_is_the_listings_alone() -> None:
+    found = copies(INVENTORY + LISTED % ("For Sale", "9.5", 1), "EUR")
+    assert found.listing is not None
+    assert (found.listing["listing_price"], found.listing["listing_currency"]) == (Decimal("9.50"), "EUR")
+    assert "listing_current_price" not in found.values
+    [refused] = rows(UPLOAD + "3181739,21.95,Mint (M),,,Draft,86\n", currency="EUR")
+    assert isinstance(refused, Refused)
+    assert refused.reason == "price: Without a listing it cannot be in EUR: prices of items are in USD."
+
+
+def test_copies_of_one_release_have_one_product_and_claims_of_their_own() -> None:
     line = ",HammerFall,Glory,Nuclear Blast,NB,CD,5134861,For Sale,9.5,,,Mint (M),Mint (M),N,,,,,1\r\n"
-    claims = {row.claim for row in rows(INVENTORY + "1" + line + "2" + line) if isinstance(row, Row)}
-    assert claims == {"discogs:release:5134861"}
+    found = [row.product for row in rows(INVENTORY + "1" + line + "2" + line) if isinstance(row, Row)]
+    assert [row.claim for row in found] == ["discogs:release:5134861"] * 2
+    assert [row.copies.claims for row in found if row.copies] == [["discogs:listing:1:1"], ["discogs:listing:1:2"]]
 
 
-def test_an_upload_row_names_a_release_without_a_product() -> None:
-    [row] = rows(UPLOAD + "3181739,21.95,Near Mint (NM or M-),Generic,Unplayed,Draft,86\n")
-    assert isinstance(row, Row)
-    assert (row.product, row.claim) == (None, "discogs:release:3181739")
-    assert row.item is not None
-    assert (row.item.price, row.item.external_id) == (Decimal("21.95"), "86")
+def test_a_collections_copies_are_not_for_sale() -> None:
+    assert product(COLLECTION + "1,A,T,L,LP,,2018,1576528,U,,Mint (M),Mint (M),\n").copies is None
+
+
+def test_an_upload_row_names_a_release_that_has_to_be_there() -> None:
+    text = UPLOAD + "3181739,21.95,Near Mint (NM or M-),Generic,Unplayed,Draft,86\n"
+    assert (product(text).values, product(text).claim) == (None, "discogs:release:3181739")
+    found = copies(text)
+    assert found.values["listing_current_price"] == Decimal("21.95")
+    assert (found.claims, found.listing) == (["discogs:external:1:discogs:release:3181739:86"], None)
+
+
+def test_a_copy_without_any_number_is_known_by_what_is_said_of_it_but_its_status() -> None:
+    lines = ("1,9.5,Mint (M),,,Draft,\n", "1,9.50,M,,,For Sale,\n", "1,9.5,Mint (M),,Sealed,Draft,\n", "2,9.5,M,,,,\n")
+    names = [copies(UPLOAD + line).name for line in lines]
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
 
 
 @pytest.mark.parametrize(
@@ -109,6 +173,14 @@ def test_an_upload_row_names_a_release_without_a_product() -> None:
         (UPLOAD + "1,cheap,Mint (M),,,Draft,\n", 'price: "cheap" cannot be read.'),
         (UPLOAD + "1,NaN0,Mint (M),,,Draft,\n", 'price: "NaN0" cannot be read.'),
         (UPLOAD + "1,1,Shiny,,,Draft,\n", 'media_condition: "Shiny" cannot be read.'),
+        (UPLOAD + "1,1,,,,Gone,\n", 'status: "Gone" cannot be read.'),
+        (UPLOAD + "1,1.234,,,,,\n", "price: Ensure that there are no more than 2 decimal places."),
+        (UPLOAD + f"1,1e9,,,,,{'x' * 101}\n", f"external_id: {LONG % 100}"),
+        (UPLOAD + "1,1e99999999,,,,,\n", 'price: "1e99999999" cannot be read.'),
+        (INVENTORY + "x1,A,T,L,N,CD,1,Draft,1,,,,,N,,,,,1\n",
+         'listing_id: "x1" is not a number of a Discogs listing.'),
+        (INVENTORY + "1,A,T,L,N,CD,1,Draft,1,,,,,N,,,,,1001\n", 'quantity: "1001" is not a number from 0 to 1000.'),
+        (INVENTORY + "1,A,T,L,N,CD,1,Draft,1,,,,,N,,,,,-1\n", 'quantity: "-1" is not a number from 0 to 1000.'),
         ("title,artist\n ,Air\n", "title: This field is required."),
         ("title,artist\nNaN,Air\n", "title: This field is required."),
         ("title,sku\nMoon\x00,1\n", "title: Null characters are not allowed."),
@@ -138,8 +210,8 @@ def test_any_csv_is_read_by_its_map() -> None:
 
 
 def test_the_type_is_the_one_asked_for_or_the_one_a_column_says() -> None:
-    assert product("title\nMoon\n", type="digital").values["type"] == "digital"
-    assert product("title,kind\nMoon,nft\n", mapping={"type": "kind"}).values["type"] == "nft"
+    assert values("title\nMoon\n", type="digital")["type"] == "digital"
+    assert values("title,kind\nMoon,nft\n", mapping={"type": "kind"})["type"] == "nft"
 
 
 def test_an_id_column_that_a_person_names_is_the_claim() -> None:
@@ -147,13 +219,14 @@ def test_an_id_column_that_a_person_names_is_the_claim() -> None:
     first = product(header + "7,Moon\n", mapping={"external_id": "Item No"})
     renamed = product(header + "7,Moon Safari\n", mapping={"external_id": "Item No"})
     assert first.claim == renamed.claim == "external:item no:7"
+    assert first.values is not None
     assert (first.values["external_id"], first.values["external_id_title"]) == ("7", "Item No")
 
 
 def test_a_column_that_is_merely_called_id_does_not_mix_two_files_up() -> None:
-    first, other = product("id,title\n1,Moon\n"), product("id,title\n1,Sun\n")
-    assert first.claim != other.claim
-    assert first.values["external_id"] == other.values["external_id"] == "1"
+    first, other = "id,title\n1,Moon\n", "id,title\n1,Sun\n"
+    assert product(first).claim != product(other).claim
+    assert values(first)["external_id"] == values(other)["external_id"] == "1"
 
 
 def test_a_row_without_an_id_is_claimed_by_what_it_says_whatever_its_spelling() -> None:

@@ -233,7 +233,7 @@ def test_progress_forgives_earlier_attempts(at: Shop, worker_settings: Settings)
     id = hand_in(at, worker_settings, album_list(10))
     for number in range(1, 3 * MAX_FRUITLESS_ATTEMPTS):
         at.bus.execute(AttemptImport(id=id, number=number), at.context)
-        step = AdvanceImport(id=id, attempt=number, rows_done=number - 1, size=1, products=[])
+        step = AdvanceImport(id=id, attempt=number, rows_done=number - 1, size=1, rows=[])
         at.bus.execute(step, at.context)
     assert status(at, id)["status"] == "running"
     with pytest.raises(Superseded):

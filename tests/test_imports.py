@@ -82,7 +82,9 @@ def test_what_was_refused_can_be_repaired_and_imported(at: Shop) -> None:
 def test_an_upload_file_finds_the_releases_that_are_there(at: Shop) -> None:
     assert tally(at, UPLOAD % 11851708) == (0, 0, 0, 1)
     at.bring(COLLECTION)
+    assert tally(at, UPLOAD % 11851708) == (1, 0, 0, 0)
     assert tally(at, UPLOAD % 11851708) == (0, 1, 0, 0)
+    assert at.product_count() == 2
     summary, rejects = at.bring(UPLOAD % 99)
     assert summary.errors[0].reason.startswith("release_id: No product of this release is known")
     assert rejects.splitlines()[1].endswith("99,2.5,Mint (M),,,Draft,")

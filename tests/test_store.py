@@ -14,7 +14,8 @@ import pytest
 import uuid_utils.compat
 
 from commands.bus import Bus
-from commands.product import CreateProduct, DeleteProduct, ImportProducts, ImportRow, ReviseProduct
+from commands.imports.arrivals import ImportRow
+from commands.product import CreateProduct, DeleteProduct, ReviseProduct
 from commands.recorder import ThreadConnections
 from commands.save import Claim, Receipt, Replayed
 from commands.store import Store
@@ -24,6 +25,7 @@ from domain.event import Change, Projected, Step
 from domain.product import product as products
 from projections.catalogue import CatalogueProjection
 from projections.product import expect
+from tests.importing import brought
 from tests.scenario import ORGANIZATION, STAMP
 
 CONTEXT = Context(ORGANIZATION, "key_1", "request-1")
@@ -298,12 +300,12 @@ def test_one_artist_comes_of_two_spellings_and_of_parallel_requests(bus: Bus, da
 
 def test_an_import_creates_each_claim_once_and_a_deleted_product_can_come_back(bus: Bus) -> None:
     rows = [ImportRow(values=VALUES, claim=f"discogs:release:{n % 3}", artist_name="Can") for n in range(5)]
-    first = bus.execute(ImportProducts(rows), CONTEXT)
+    first = brought(bus, CONTEXT, rows)
     assert len(first.documents) == 3
-    assert not bus.execute(ImportProducts(rows), CONTEXT).documents
+    assert not brought(bus, CONTEXT, rows).documents
     gone = next(iter(first.documents))
     bus.execute(DeleteProduct(gone), CONTEXT)
-    assert len(bus.execute(ImportProducts(rows), CONTEXT).documents) == 1
+    assert len(brought(bus, CONTEXT, rows).documents) == 1
 
 
 def test_another_organizations_product_is_not_there(bus: Bus) -> None:

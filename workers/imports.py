@@ -60,7 +60,7 @@ class ImportWork:
         with tempfile.TemporaryFile() as file:
             try:
                 self._blobs.copy_to(state.blob, file)
-                source = Source(file, Options(type=state.type, mapping=state.mapping))
+                source = Source(file, Options(type=state.type, mapping=state.mapping, currency=state.currency))
                 self._bus.execute(
                     RecogniseImport(
                         id=state.id,
@@ -104,14 +104,12 @@ class ImportWork:
             return self._keep(state, rejects)
 
     def _advance(self, id: UUID, number: int, done: int, batch: Batch, context: Context) -> None:
-        rows = products(batch)
         command = AdvanceImport(
             id=id,
             attempt=number,
             rows_done=done,
             size=batch.size,
-            products=rows,
-            known=len(batch.rows) - len(rows),
+            rows=products(batch),
             errors=[RowError(row.line, row.reason) for row in batch.refused],
             repeats=[RowRepeat(*repeat) for repeat in batch.repeats],
         )

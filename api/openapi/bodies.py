@@ -4,12 +4,14 @@ from api.imports import MAP_FIELDS
 from api.openapi.operation import Schema
 from api.openapi.shapes import array_of, ref
 from domain.choices import PRODUCT_TYPES
+from domain.currencies import CURRENCIES
 from domain.fields import NO_NUL
 from domain.form import Form
 from domain.imports.form import MAX_COLUMN_CHARACTERS
 from domain.inventory import form as item
 from domain.organization.form import CREATE_KEY
 from domain.presence import form as presence
+from domain.presence.prices import USD
 from domain.product import form as product
 
 FORMS: dict[str, Form] = {
@@ -69,6 +71,12 @@ def _import_form() -> Schema:
         "properties": {
             "file": {"type": "string", "format": "binary", "minLength": 1, "description": "A CSV file of products."},
             "type": {"type": "string", "enum": [*PRODUCT_TYPES, ""], "default": "physical"},
+            "currency": {
+                "type": "string",
+                "enum": [*CURRENCIES, ""],
+                "default": USD,
+                "description": "What a Discogs seller's file has its prices in: the seller's own currency.",
+            },
             "dry_run": {
                 "anyOf": [{"type": "boolean"}, {"enum": ["0", "1", ""]}],
                 "default": False,

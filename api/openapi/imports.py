@@ -13,6 +13,7 @@ IMPORT = {
     "size": 48213,
     "type": "physical",
     "map": {},
+    "currency": "USD",
     "dry_run": False,
     "format": "discogs-collection",
     "encoding": "utf-8",
@@ -22,6 +23,9 @@ IMPORT = {
     "rows_unchanged": 0,
     "rows_duplicate": 0,
     "rows_rejected": 1,
+    "products_created": 400,
+    "items_created": 0,
+    "presences_created": 0,
     "errors": [{"line": 17, "reason": "title: This field is required."}],
     "repeats": [],
     "rejects_url": f"{BASE_URL}/api/v1/imports/imp_064g4neckjrkmf6epc10j6k0bc/rejects/",
@@ -39,7 +43,8 @@ CREATE = Operation(
     summary="Import a file of products",
     tag=_TAG,
     description="A Discogs collection or inventory export, a seller's upload file, or any CSV with `map`. A worker"
-    " reads it; what is in the catalogue already changes nothing, and rows that are wrong do not stop it.",
+    " reads it; what is in the catalogue already changes nothing, and rows that are wrong do not stop it. Of a seller's"
+    " files each row is an inventory item too, and a presence on Discogs where it has a listing id.",
     parameters=(IDEMPOTENCY_KEY,),
     body=Body(
         schema="ImportCreate",

@@ -6,9 +6,10 @@ from typing import BinaryIO
 from msgspec import Struct, field
 
 from commands.bus import Bus
+from commands.imports.bring_in import bring_in
 from commands.imports.rejects import RejectsWriter
 from commands.imports.rows import Refused
-from commands.imports.run import LISTED, Counts, Repeat, Source, ahead, count_new, products, settle
+from commands.imports.run import LISTED, Counts, Repeat, Source, ahead, products, settle
 from commands.imports.writer import Writer, Written
 from commands.work import Context
 
@@ -52,7 +53,7 @@ def run(
 def _looked_at(source: Source, bus: Bus, context: Context) -> Iterator[Written]:
     for batch in ahead(source.batches):
         settled = settle(batch, bus.store, context)
-        yield Written(settled, count_new(products(settled), bus.store, context))
+        yield Written(settled, bring_in(products(settled), bus.work(context), dry_run=True).made)
 
 
 def _written(source: Source, bus: Bus, context: Context) -> Iterator[Written]:

@@ -67,7 +67,7 @@ _ITEM_COLUMNS = {
     "comments": "comments",
     "media_condition": "mediacondition",
     "sleeve_condition": "sleevecondition",
-    "item_external_id": "externalid",
+    "external_id": "externalid",
     "location": "location",
     "quantity": "quantity",
 }
@@ -76,7 +76,7 @@ _NO_LETTERS = re.compile(r"[\W_]+")
 
 class Layout(Struct, frozen=True):
     """Columns by position: `columns` for the product's fields (and "release", a Discogs release id), `item` for what
-    is said of the one copy. `is_id_named` is whether a person said which column is the external id."""
+    is said of its copies. `is_id_named` is whether a person said which column is the external id."""
 
     name: Name
     columns: Mapping[str, int]
@@ -100,10 +100,9 @@ def recognise(header: Sequence[str], mapping: Mapping[str, str] | None = None) -
         columns = {field: places[key] for field, key in _DISCOGS_COLUMNS.items() if key in places}
         extra = {"catalog_number": ("catalog", "catno"), "year": ("released", "year")}
         columns |= {f: places[key] for f, keys in extra.items() for key in keys if key in places}
-        item = {field: places[key] for field, key in _ITEM_COLUMNS.items() if key in places}
-        for field in ("media_condition", "sleeve_condition"):
-            if (key := "collection" + _ITEM_COLUMNS[field]) in places:
-                item[field] = places[key]
+        if name != "discogs-collection":
+            # A collection's conditions are notes of its owner's; its copies are not for sale.
+            item = {field: places[key] for field, key in _ITEM_COLUMNS.items() if key in places}
     for field, place in chosen.items():
         columns.pop(field, None)
         if place is not None:

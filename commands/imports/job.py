@@ -6,13 +6,15 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from commands.product import IMPORT_CLAIM, ImportRow, bring_in
-from commands.save import Claim, Saved
+from commands.imports.arrivals import ImportRow
+from commands.imports.bring_in import bring_in
+from commands.save import Save, Saved
 from commands.work import Work, change
 from domain.event import Change
 from domain.imports import imports
 from domain.imports.events import ImportEvent, RowError, RowRepeat
 from domain.imports.imports import Import, Progress
+from domain.presence.prices import USD
 
 
 class _AboutImport(Struct, frozen=True, kw_only=True):
@@ -32,6 +34,7 @@ class RequestImport(_AboutImport, frozen=True, kw_only=True):
     sha256: str
     type: str
     mapping: Mapping[str, str] = {}
+    currency: str = USD
     dry_run: bool = False
 
 
@@ -49,13 +52,13 @@ class RecogniseImport(_AboutImport, frozen=True, kw_only=True):
 
 
 class AdvanceImport(_AboutImport, frozen=True, kw_only=True):
-    """Deal with the `size` rows after `rows_done`: create what is new of `products`; `known` rows changed nothing."""
+    """Deal with the `size` rows after `rows_done`: create what is new of `rows`, those that are neither refused nor
+    repeats."""
 
     attempt: int
     rows_done: int
     size: int
-    products: Sequence[ImportRow]
-    known: int = 0
+    rows: Sequence[ImportRow]
     errors: Sequence[RowError] = ()
     repeats: Sequence[RowRepeat] = ()
 
@@ -81,6 +84,7 @@ def request(command: RequestImport, work: Work) -> Saved:
         sha256=command.sha256,
         type=command.type,
         mapping=command.mapping,
+        currency=command.currency,
         dry_run=command.dry_run,
     )
     return work.save([_change(command.id, None, [event])], subject=command.id)
@@ -102,24 +106,22 @@ def recognise(command: RecogniseImport, work: Work) -> Saved:
 def advance(command: AdvanceImport, work: Work) -> Saved:
     """Raises NotFound, Superseded; Taken where a parallel import was faster: execute it again."""
     state = _load(command, work)
+    save, made, _ = bring_in(command.rows, work, dry_run=state.dry_run)
     if state.dry_run:
-        claims = list({row.claim for row in command.products})
-        created = len(claims) - len(work.store.holders(state.organization, IMPORT_CLAIM, claims))
-        changes: list[Change] = []
-        taken: list[Claim] = []
-    else:
-        changes, taken = bring_in(command.products, work)
-        created = len(taken)
+        save = Save([])
     progress = Progress(
         rows_done=command.rows_done,
         rows=command.size,
-        created=created,
-        unchanged=command.known + len(command.products) - created,
+        created=made.rows,
+        unchanged=len(command.rows) - made.rows,
+        products=made.products,
+        items=made.items,
+        presences=made.presences,
         errors=command.errors,
         repeats=command.repeats,
     )
     event = imports.advance(state, command.attempt, progress, work.stamp)
-    return work.save([*changes, _change(state.id, state, [event])], claims=taken)
+    return work.save([*save.changes, _change(state.id, state, [event])], claims=save.claims, steps=save.steps)
 
 
 def complete(command: CompleteImport, work: Work) -> Saved:

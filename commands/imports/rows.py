@@ -3,18 +3,18 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from msgspec import Struct
-
 from commands.imports import cells as read
+from commands.imports.arrivals import Copies, ImportRow
+from commands.imports.copies import copies_reader
+from commands.imports.errors import Refusal, explain
 from commands.imports.formats import Layout
 from commands.imports.reader import Record
-from commands.product import ImportRow
+from domain.discogs import RELEASE_TITLE
+from domain.presence.prices import USD
 
-RELEASE_TITLE = "Discogs release"
 Parse = Callable[[dict[str, Any]], tuple[dict[str, Any], dict[str, Any]]]
 """Checks a product's fields as the API does: (values by field, errors by field)."""
 
@@ -30,27 +30,11 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 _IDENTITY = ("title", "year", "catalog_number", "sku", "upc", "external_id")
 
 
-class ItemFacts(Struct, frozen=True, kw_only=True):
-    """What a row says of the one copy that is for sale. Grades are codes; `price` is in the seller's own currency."""
-
-    listing_id: str | None = None
-    status: str | None = None
-    price: Decimal | None = None
-    comments: str | None = None
-    media_condition: str | None = None
-    sleeve_condition: str | None = None
-    external_id: str | None = None
-    location: str | None = None
-    quantity: int = 1
-
-
 class Row(NamedTuple):
-    """`product` is None where the file names a release without a title: it can only be one that is known already."""
+    """What a row brings: a product, or the release of one that is known already; in a seller's file with copies."""
 
     line: int
-    claim: str
-    product: ImportRow | None
-    item: ItemFacts | None
+    product: ImportRow
     cells: Sequence[str]
 
 
@@ -62,13 +46,13 @@ class Refused(NamedTuple):
     cells: Sequence[str]
 
 
-class Refusal(Exception):
-    """The reason, for the person who repairs the row."""
-
-
-def interpret(records: Iterable[Record], layout: Layout, type: str, parse: Parse) -> Iterator[Row | Refused]:
-    """Yield what each record means. `type` is the product type where no column says it."""
-    read_row = _discogs(layout, type, parse) if layout.name != "csv" else _mapped(layout, type, parse)
+def interpret(
+    records: Iterable[Record], layout: Layout, type: str, parse: Parse, currency: str = USD
+) -> Iterator[Row | Refused]:
+    """Yield what each record means. `type` is the product type where no column says it; prices of a seller's file are
+    in `currency`."""
+    is_discogs = layout.name != "csv"
+    read_row = _discogs(layout, type, parse, currency) if is_discogs else _mapped(layout, type, parse)
     for record in records:
         if record.problem is not None:
             yield Refused(record.line, record.problem, record.cells)
@@ -79,28 +63,30 @@ def interpret(records: Iterable[Record], layout: Layout, type: str, parse: Parse
             yield Refused(record.line, str(refusal), record.cells)
 
 
-def _discogs(layout: Layout, type: str, parse: Parse) -> Callable[[Record], Row]:
+def _discogs(layout: Layout, type: str, parse: Parse, currency: str) -> Callable[[Record], Row]:
     release_at = layout.columns.get("release")
     values_of = _values(layout, type)
     has_products = "title" in layout.columns
     names_id = layout.is_id_named
-    read_item = _item(layout)
+    copies = copies_reader(layout, currency)
 
     def row(record: Record) -> Row:
         release = read.text(record.cells[release_at]) if release_at is not None else None
         if release is not None and not _RELEASE.match(release):
             raise Refusal(f'release_id: "{release[:40]}" is not a Discogs release number.')
-        item = read_item(record.cells)
         if not has_products:
             if release is None:
                 raise Refusal("release_id: This field is required.")
-            return Row(record.line, f"discogs:release:{release}", None, item, record.cells)
+            claim = f"discogs:release:{release}"
+            known = ImportRow(values=None, claim=claim, copies=copies(record.cells, claim))
+            return Row(record.line, known, record.cells)
         values, artist, label = values_of(record.cells)
         if release is not None and not names_id:
             values["external_id"] = release
             values["external_id_title"] = RELEASE_TITLE
         claim = f"discogs:release:{release}" if release is not None else _digest("discogs", artist, values)
-        return Row(record.line, claim, _product(values, artist, label, claim, parse), item, record.cells)
+        product = _product(values, artist, label, claim, parse, copies(record.cells, claim))
+        return Row(record.line, product, record.cells)
 
     return row
 
@@ -122,7 +108,7 @@ def _mapped(layout: Layout, type: str, parse: Parse) -> Callable[[Record], Row]:
             # A column that is merely called "id" counts from 1 in every file: it alone would take one file's rows
             # for another's.
             claim = _digest(id_name, artist, values)
-        return Row(record.line, claim, _product(values, artist, label, claim, parse), None, record.cells)
+        return Row(record.line, _product(values, artist, label, claim, parse), record.cells)
 
     return row
 
@@ -155,7 +141,14 @@ def _values(layout: Layout, type: str) -> Callable[[Sequence[str]], tuple[dict[s
     return values_of
 
 
-def _product(values: dict[str, Any], artist: str | None, label: str | None, claim: str, parse: Parse) -> ImportRow:
+def _product(
+    values: dict[str, Any],
+    artist: str | None,
+    label: str | None,
+    claim: str,
+    parse: Parse,
+    copies: Copies | None = None,
+) -> ImportRow:
     given = dict(values)
     if values["title"] is None:
         del given["title"]
@@ -171,51 +164,8 @@ def _product(values: dict[str, Any], artist: str | None, label: str | None, clai
         music_label_name=parsed.pop("music_label_name", None),
         values=parsed,
         claim=claim,
+        copies=copies,
     )
-
-
-def _item(layout: Layout) -> Callable[[Sequence[str]], ItemFacts | None]:
-    columns = layout.item
-    # In a collection the conditions are notes of its owner; in a seller's file they are what is promised to buyers.
-    is_strict = layout.name != "discogs-collection"
-
-    def item(cells: Sequence[str]) -> ItemFacts | None:
-        facts: dict[str, Any] = {}
-        for field, at in columns.items():
-            if (cell := read.text(cells[at])) is None:
-                continue
-            try:
-                facts["external_id" if field == "item_external_id" else field] = _fact(field, cell)
-            except ValueError:
-                if is_strict:
-                    raise Refusal(f'{field}: "{cell[:80]}" cannot be read.') from None
-        return ItemFacts(**facts) if facts else None
-
-    return item
-
-
-def _fact(field: str, cell: str) -> Any:
-    """Return one fact of a copy. Raises ValueError."""
-    match field:
-        case "media_condition" | "sleeve_condition":
-            code = read.grade(cell, read.GRADES if field == "media_condition" else read.SLEEVE_GRADES)
-            if code is None:
-                raise ValueError(cell)
-            return code
-        case "price":
-            try:
-                amount = Decimal(read.price(cell))
-            except InvalidOperation:
-                raise ValueError(cell) from None
-            if not amount.is_finite() or amount < 0:
-                raise ValueError(cell)
-            return amount
-        case "quantity":
-            quantity = int(cell)
-            if quantity < 0:
-                raise ValueError(cell)
-            return quantity
-    return cell
 
 
 def _digest(source: str, artist: str | None, values: Mapping[str, Any]) -> str:
@@ -230,15 +180,3 @@ def _fold(name: str) -> str:
     if name.isascii():
         return " ".join(name.lower().split())
     return " ".join(unicodedata.normalize("NFC", name).casefold().split())
-
-
-def explain(errors: Mapping[str, Any], field: str = "") -> str:
-    """Write nested field errors as one line: "title: This field is required.; tags 1: …"."""
-    lines = []
-    for name, what in errors.items():
-        path = f"{field} {name}".strip() if name != "non_field_errors" else field
-        if isinstance(what, Mapping):
-            lines.append(explain(what, path))
-        else:
-            lines.append(f"{path}: {' '.join(map(str, what))}" if path else " ".join(map(str, what)))
-    return "; ".join(lines)

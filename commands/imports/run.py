@@ -8,19 +8,23 @@ from itertools import islice
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from commands.imports.arrivals import IMPORT_CLAIM, ImportRow, Made
 from commands.imports.formats import Layout, recognise
 from commands.imports.reader import Table, records, survey
 from commands.imports.rows import Parse, Refused, Row, interpret
 from commands.imports.seen import Seen
-from commands.product import IMPORT_CLAIM, ImportProducts, ImportRow
 from commands.store import Store
 from commands.work import Context
 from domain.errors import Taken
+from domain.presence.prices import USD
 from domain.product.form import CREATE
 
 BATCH_ROWS = 500
 BATCH_CHARACTERS = 4_000_000
+COPY_CHARACTERS = 2_000
+"""What a copy of a listing counts as: many copies in few characters are a large transaction too."""
 READ_AHEAD_BATCHES = 4
 LISTED = 100
 """How many refused rows and repeats a summary lists; the rejects file has every refused one."""
@@ -34,16 +38,19 @@ T = TypeVar("T")
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """How a person wants a file read. `mapping` is field -> column; None for encoding or delimiter: find out."""
+    """How a person wants a file read. `mapping` is field -> column; None for encoding or delimiter: find out.
+    `currency` is the seller's own, which a seller's file has its prices in and does not name."""
 
     type: str = "physical"
+    currency: str = USD
     mapping: Mapping[str, str] = {}
     encoding: str | None = None
     delimiter: str | None = None
 
 
 class Repeat(NamedTuple):
-    """A row whose claim an earlier row of the file had: another copy of the same release, mostly."""
+    """A row that says again what an earlier row of the file said: the same release, in a seller's file the same
+    listing."""
 
     line: int
     first_line: int
@@ -59,20 +66,26 @@ class Batch(NamedTuple):
 
 
 class Counts(Struct):
-    """What became of the rows so far; the four kinds add up to `done`."""
+    """What became of the rows so far, of four kinds that add up to `done`; and what the `created` ones made."""
 
     done: int = 0
     created: int = 0
     unchanged: int = 0
     duplicates: int = 0
     rejected: int = 0
+    products: int = 0
+    items: int = 0
+    presences: int = 0
 
-    def add(self, batch: Batch, created: int) -> None:
+    def add(self, batch: Batch, made: Made) -> None:
         self.done += batch.size
-        self.created += created
-        self.unchanged += len(batch.rows) - created
+        self.created += made.rows
+        self.unchanged += len(batch.rows) - made.rows
         self.duplicates += len(batch.repeats)
         self.rejected += len(batch.refused)
+        self.products += made.products
+        self.items += made.items
+        self.presences += made.presences
 
 
 class Source:
@@ -84,6 +97,7 @@ class Source:
         self._file = file
         self._parse = parse
         self._type = options.type
+        self._currency = options.currency
         self.table: Table = survey(file, options.encoding, options.delimiter)
         self.layout: Layout = recognise(self.table.header, options.mapping)
 
@@ -95,7 +109,8 @@ class Source:
         """Yield the rows; a batch ends at the row number `cut_at`, where an earlier run got to."""
         seen = Seen()
         try:
-            meanings = interpret(records(self._file, self.table), self.layout, self._type, self._parse)
+            read = records(self._file, self.table)
+            meanings = interpret(read, self.layout, self._type, self._parse, self._currency)
             done = 0
             while True:
                 wanted = min(size, cut_at - done) if done < cut_at else size
@@ -117,41 +132,49 @@ def _batch(rows: Iterable[Row | Refused], seen: Seen) -> Batch:
     for row in rows:
         if isinstance(row, Refused):
             refused.append(row)
-        elif (first_line := seen.first(row.claim, row.line)) is not None:
-            repeats.append(Repeat(row.line, first_line))
         else:
-            good.append(row)
+            found = _placed(row, seen)
+            if isinstance(found, Repeat):
+                repeats.append(found)
+            else:
+                good.append(found)
+                if found.product.copies is not None:
+                    size += found.product.copies.count * COPY_CHARACTERS
         size += sum(map(len, row.cells))
         if size > BATCH_CHARACTERS:
             break
     return Batch(len(good) + len(refused) + len(repeats), good, refused, repeats)
 
 
+def _placed(row: Row, seen: Seen) -> Row | Repeat:
+    """Say of a row which of the file's rows for its product or listing it is."""
+    product, copies = row.product, row.product.copies
+    first_line = seen.first(product.claim, row.line)
+    if copies is None:
+        return row if first_line is None else Repeat(row.line, first_line)
+    if copies.listing is not None:
+        if (listed_line := seen.first(f"{copies.source}:{copies.name}", row.line)) is not None:
+            return Repeat(row.line, listed_line)
+    elif before := seen.copies(copies.name, copies.count):
+        # Rows that are alike are copies that are alike: without a listing nothing tells them apart.
+        copies = replace(copies, first=before + 1)
+    return row._replace(product=replace(product, copies=copies, is_repeat=first_line is not None))
+
+
 def settle(batch: Batch, store: Store, context: Context) -> Batch:
     """Refuse the rows that name a release without a title where no product of it is known."""
-    nameless = [row for row in batch.rows if row.product is None]
+    nameless = [row for row in batch.rows if row.product.values is None]
     if not nameless:
         return batch
-    held = store.holders(context.organization, IMPORT_CLAIM, [row.claim for row in nameless])
-    unknown = [row for row in nameless if row.claim not in held]
+    held = store.holders(context.organization, IMPORT_CLAIM, [row.product.claim for row in nameless])
+    unknown = [row for row in nameless if row.product.claim not in held]
     refused = [*batch.refused, *(Refused(row.line, UNKNOWN_RELEASE, row.cells) for row in unknown)]
     missing = {row.line for row in unknown}
     return batch._replace(rows=[row for row in batch.rows if row.line not in missing], refused=sorted(refused))
 
 
 def products(batch: Batch) -> list[ImportRow]:
-    return [row.product for row in batch.rows if row.product is not None]
-
-
-def count_new(rows: list[ImportRow], store: Store, context: Context) -> int:
-    """Return how many of the rows an import would create."""
-    held = store.holders(context.organization, IMPORT_CLAIM, [row.claim for row in rows])
-    return sum(row.claim not in held for row in rows)
-
-
-def create_new(rows: list[ImportRow], execute: Callable[[ImportProducts], Any]) -> int:
-    """Create what is new of the rows; return how many that were."""
-    return len(until_not_taken(lambda: execute(ImportProducts(rows))).documents) if rows else 0
+    return [row.product for row in batch.rows]
 
 
 def until_not_taken(execute: Callable[[], Any]) -> Any:

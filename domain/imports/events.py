@@ -21,7 +21,8 @@ class RowRepeat(Struct, frozen=True):
 
 
 class ImportRequested(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """A file was handed in and is kept as `blob`. `mapping` is product field -> column name."""
+    """A file was handed in and is kept as `blob`. `mapping` is product field -> column name; `currency` is that of a
+    seller's file's prices."""
 
     TOPIC: ClassVar[str] = "import.requested.v1"
 
@@ -31,6 +32,7 @@ class ImportRequested(DomainEvent, frozen=True, kw_only=True, omit_defaults=True
     sha256: str
     type: str
     mapping: Mapping[str, str] = {}
+    currency: str = "USD"
     dry_run: bool = False
 
 
@@ -55,6 +57,8 @@ class ImportRecognised(DomainEvent, frozen=True, kw_only=True):
 class ImportAdvanced(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
     """Some rows were dealt with, in the transaction that stored what they made. Numbers are of these rows alone;
     `errors` and `repeats` are listed up to a limit over the whole import.
+
+    `created` rows made `products`, None for one each; `items` are inventory items.
     """
 
     TOPIC: ClassVar[str] = "import.advanced.v1"
@@ -64,6 +68,9 @@ class ImportAdvanced(DomainEvent, frozen=True, kw_only=True, omit_defaults=True)
     unchanged: int = 0
     duplicates: int = 0
     rejected: int = 0
+    products: int | None = None
+    items: int = 0
+    presences: int = 0
     errors: tuple[RowError, ...] = ()
     repeats: tuple[RowRepeat, ...] = ()
 

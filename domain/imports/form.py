@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 
 from domain.choices import PRODUCT_TYPES
+from domain.currencies import CURRENCIES
 from domain.fields import not_a_choice
+from domain.presence.prices import USD
 from domain.text import clean
 
 MAX_COLUMN_CHARACTERS = 500
@@ -18,6 +20,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """`mapping` is field -> column name, as sent."""
 
     type: str
+    currency: str
     mapping: dict[str, str]
     dry_run: bool
 
@@ -28,6 +31,9 @@ def parse(fields: Mapping[str, str], known: frozenset[str]) -> tuple[Asked, dict
     type = fields.get("type") or "physical"
     if type not in PRODUCT_TYPES:
         errors["type"] = [not_a_choice(type)]
+    currency = fields.get("currency", "").strip().upper() or USD
+    if currency not in CURRENCIES:
+        errors["currency"] = [not_a_choice(currency)]
     flag = fields.get("dry_run", "").strip().lower()
     if flag not in _TRUE | _FALSE:
         errors["dry_run"] = ["Must be a valid boolean."]
@@ -36,7 +42,7 @@ def parse(fields: Mapping[str, str], known: frozenset[str]) -> tuple[Asked, dict
         mapping = _mapping(fields, known)
     except ValueError as error:
         errors[_MAP] = [str(error)]
-    return Asked(type=type, mapping=mapping, dry_run=flag in _TRUE), errors
+    return Asked(type=type, currency=currency, mapping=mapping, dry_run=flag in _TRUE), errors
 
 
 def _mapping(fields: Mapping[str, str], known: frozenset[str]) -> dict[str, str]:

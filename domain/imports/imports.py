@@ -43,6 +43,7 @@ class Import(Struct, frozen=True, kw_only=True):
     size_bytes: int
     type: str
     mapping: Mapping[str, str]
+    currency: str
     dry_run: bool
     requested_by: str
     correlation_id: str
@@ -56,6 +57,9 @@ class Import(Struct, frozen=True, kw_only=True):
     rows_unchanged: int = 0
     rows_duplicate: int = 0
     rows_rejected: int = 0
+    products_created: int = 0
+    items_created: int = 0
+    presences_created: int = 0
     errors: tuple[RowError, ...] = ()
     repeats: tuple[RowRepeat, ...] = ()
     rejects_blob: str | None = None
@@ -70,12 +74,15 @@ class Import(Struct, frozen=True, kw_only=True):
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """What became of the next rows after `rows_done`."""
+    """What became of the next rows after `rows_done`: those `created` made products, items and presences."""
 
     rows_done: int
     rows: int
     created: int
     unchanged: int
+    products: int
+    items: int = 0
+    presences: int = 0
     errors: Sequence[RowError] = ()
     repeats: Sequence[RowRepeat] = ()
 
@@ -90,6 +97,7 @@ def request(
     sha256: str,
     type: str,
     mapping: Mapping[str, str],
+    currency: str,
     dry_run: bool,
 ) -> ImportRequested:
     return ImportRequested(
@@ -100,6 +108,7 @@ def request(
         sha256=sha256,
         type=type,
         mapping=mapping,
+        currency=currency,
         dry_run=dry_run,
     )
 
@@ -137,6 +146,9 @@ def advance(state: Import, attempt: int, progress: Progress, stamp: Stamp) -> Im
         unchanged=progress.unchanged,
         duplicates=len(progress.repeats),
         rejected=len(progress.errors),
+        products=None if progress.products == progress.created else progress.products,
+        items=progress.items,
+        presences=progress.presences,
         errors=tuple(progress.errors[: LISTED - len(state.errors)]),
         repeats=tuple(progress.repeats[: LISTED - len(state.repeats)]),
     )
@@ -173,6 +185,7 @@ def evolve(state: Import | None, event: DomainEvent) -> Import | None:
                 size_bytes=event.size_bytes,
                 type=event.type,
                 mapping=event.mapping,
+                currency=event.currency,
                 dry_run=event.dry_run,
                 requested_by=event.actor,
                 correlation_id=event.correlation_id,
@@ -206,6 +219,9 @@ def evolve(state: Import | None, event: DomainEvent) -> Import | None:
                 rows_unchanged=state.rows_unchanged + event.unchanged,
                 rows_duplicate=state.rows_duplicate + event.duplicates,
                 rows_rejected=state.rows_rejected + event.rejected,
+                products_created=state.products_created + (event.created if event.products is None else event.products),
+                items_created=state.items_created + event.items,
+                presences_created=state.presences_created + event.presences,
                 errors=state.errors + event.errors,
                 repeats=state.repeats + event.repeats,
             )

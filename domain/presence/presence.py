@@ -55,7 +55,12 @@ class Presence(Struct, frozen=True):
         """What no other presence may have; None while it names no listing."""
         if not self.external_listing_id:
             return None
-        return f"{self.product}:{self.platform_uid}:{self.external_listing_id}"
+        return listing(self.product, self.platform_uid, self.external_listing_id)
+
+
+def listing(product: UUID, platform_uid: str, external_listing_id: str) -> str:
+    """Return what no two presences of an organization may have."""
+    return f"{product}:{platform_uid}:{external_listing_id}"
 
 
 _REVISABLE = own_fields(PresenceRevised)
