@@ -5,6 +5,7 @@ HttpError                 what HTTP itself can get wrong, whatever it is about
 ├── InvalidToken          401
 ├── PermissionDenied      403
 ├── InvalidPage           404
+├── InvalidCursor         404
 ├── BodyTimeout           408
 ├── BodyTooLarge          413
 ├── UnsupportedMediaType  415
@@ -74,6 +75,12 @@ class PermissionDenied(HttpError):
 
 class InvalidPage(HttpError):
     """Invalid page."""
+
+    status = 404
+
+
+class InvalidCursor(HttpError):
+    """Invalid cursor."""
 
     status = 404
 

@@ -8,9 +8,10 @@ from uuid_utils.compat import uuid7
 from api.answers import Answer
 from api.auth import admit
 from api.conditional import content_tag, tagged
+from api.cursors import spelled
 from api.errors import InvalidPage
 from api.inventory_filters import inventory_query
-from api.objects import create, guard, page_of, path_id, said, show
+from api.objects import create, guard, page_of, path_id, said, show, walk_of
 from api.openapi import inventory as declared
 from api.requests import ApiRequest, parse_query
 from api.services import services
@@ -19,7 +20,7 @@ from domain import ids
 from domain.errors import NotFound
 from domain.inventory.form import CREATE, REVISE
 from projections.inventory import detail, expect
-from projections.inventory_page import page
+from projections.inventory_page import page, walk
 
 PATH = "/api/v1/inventory"
 ONE = f"{PATH}/{{uid:str}}"
@@ -29,10 +30,16 @@ ONE = f"{PATH}/{{uid:str}}"
 async def list_items(request: ApiRequest) -> Answer:
     query = parse_query(request.scope["query_string"])
     asked = inventory_query(query)
-    count, number, results, exists = await page(services(request).reader, request.auth.organization, asked)
-    if not exists:
-        raise InvalidPage
-    body = page_of(request, PATH, query, count=count, number=number, size=asked.page_size, results=results)
+    reader, organization = services(request).reader, request.auth.organization
+    if asked.is_walk:
+        total, documents, following = await walk(reader, organization, asked)
+        cursor = None if following is None else spelled(asked, following)
+        body = walk_of(request, PATH, query, count=total, cursor=cursor, results=documents)
+    else:
+        count, number, results, exists = await page(reader, organization, asked)
+        if not exists:
+            raise InvalidPage
+        body = page_of(request, PATH, query, count=count, number=number, size=asked.page_size, results=results)
     # A tag of the page itself: its items grow older without a write.
     return tagged(request.scope, body)
 

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
+from api.cursors import walk_asked
 from api.filters import Filters
 from api.pages import page_number, page_size
 from api.requests import Query
@@ -14,7 +17,10 @@ _NO_PRODUCT = ids.parse(ids.PRODUCT, ids.PRODUCT + "0" * 26)
 
 
 def inventory_query(query: Query) -> InventoryQuery:
-    """Raises Invalid with every filter that is wrong, InvalidPage. A product that is none has no items."""
+    """Raises Invalid with every filter that is wrong, InvalidPage, InvalidCursor.
+
+    A product that is none has no items.
+    """
     given = Filters(query)
     product = given.text("product_uid")
     filters: dict[str, Any] = {
@@ -24,4 +30,5 @@ def inventory_query(query: Query) -> InventoryQuery:
         "ordering": given.orders(ORDERS, DEFAULT_ORDER),
     }
     given.check()
-    return InventoryQuery(**filters, page=page_number(query), page_size=page_size(query, PAGE_SIZE))
+    asked = InventoryQuery(**filters, page_size=page_size(query, PAGE_SIZE))
+    return walk_asked(query, asked, ORDERS) or replace(asked, page=page_number(query))

@@ -1,6 +1,6 @@
 """What the handlers of all objects share: whom the path names, what the body says, how the object is answered."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from api.answers import Answer, Header
 from api.conditional import CACHED, accepted, is_known
 from api.errors import BadRequest, UnsupportedMediaType
 from api.idempotency import receipt_for, replay
-from api.pages import page_body
+from api.pages import page_body, walk_body
 from api.requests import ApiRequest, Query, is_strict, json_body
 from api.services import services
 from commands.recorder import Guard
@@ -99,6 +99,15 @@ def page_of(request: ApiRequest, path: str, query: Query, *, count: int, number:
     within = services(request)
     url = f"{within.addresses.base_url(request.scope)}{path}/"
     return page_body(url, query, count=count, number=number, size=size, results=within.fill(request, results))
+
+
+def walk_of(
+    request: ApiRequest, path: str, query: Query, *, count: int, cursor: str | None, results: Sequence[str]
+) -> bytes:
+    """Return one step of a walk over a list; `results` are documents with holes."""
+    within = services(request)
+    url = f"{within.addresses.base_url(request.scope)}{path}/"
+    return walk_body(url, query, count=count, cursor=cursor, results=within.fill(request, ",".join(results)))
 
 
 def raw(headers: Mapping[str, str]) -> list[Header]:

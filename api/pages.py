@@ -1,4 +1,4 @@
-"""Pagination: ?page and ?page_size, and the addresses of the pages beside this one."""
+"""Pagination: ?page or ?cursor and ?page_size, and the addresses of the pages beside this one."""
 
 import re
 
@@ -36,8 +36,18 @@ def page_size(query: Query, default: int) -> int:
 
 def page_body(url: str, query: Query, *, count: int, number: int, size: int, results: bytes) -> bytes:
     """Return the JSON of one page. `url` has no query; `results` is the inside of the array."""
-    following = _link(url, query, number + 1) if number * size < count else None
-    previous = _link(url, query, number - 1) if number > 1 else None
+    following = _page_link(url, query, number + 1) if number * size < count else None
+    previous = _page_link(url, query, number - 1) if number > 1 else None
+    return _body(count, following, previous, results)
+
+
+def walk_body(url: str, query: Query, *, count: int, cursor: str | None, results: bytes) -> bytes:
+    """Return the JSON of one step of a walk, which goes forwards alone; `cursor` is where the next one begins."""
+    following = None if cursor is None else _link(url, query.without("cursor", "page"), f"cursor={cursor}")
+    return _body(count, following, None, results)
+
+
+def _body(count: int, following: str | None, previous: str | None, results: bytes) -> bytes:
     return b'{"count":%d,"next":%s,"previous":%s,"results":[%s]}' % (
         count,
         msgspec.json.encode(following),
@@ -46,8 +56,10 @@ def page_body(url: str, query: Query, *, count: int, number: int, size: int, res
     )
 
 
-def _link(url: str, query: Query, number: int) -> str:
-    others = query.without("page")
-    own = "" if number == 1 else f"page={number}"
+def _page_link(url: str, query: Query, number: int) -> str:
+    return _link(url, query.without("page"), "" if number == 1 else f"page={number}")
+
+
+def _link(url: str, others: str, own: str) -> str:
     parts = "&".join(part for part in (others, own) if part)
     return f"{url}?{parts}" if parts else url

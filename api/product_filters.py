@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
+from api.cursors import walk_asked
 from api.filters import Filters
 from api.pages import page_number, page_size
 from api.requests import Query
@@ -12,7 +15,7 @@ PAGE_SIZE = 15
 
 
 def product_query(query: Query) -> ProductQuery:
-    """Raises Invalid with every filter that is wrong, InvalidPage."""
+    """Raises Invalid with every filter that is wrong, InvalidPage, InvalidCursor."""
     if not query.parts:
         return _PLAIN
     given = Filters(query)
@@ -27,7 +30,8 @@ def product_query(query: Query) -> ProductQuery:
         "ordering": given.orders(ORDERS, DEFAULT_ORDER),
     }
     given.check()
-    return ProductQuery(**filters, page=page_number(query), page_size=page_size(query, PAGE_SIZE))
+    asked = ProductQuery(**filters, page_size=page_size(query, PAGE_SIZE))
+    return walk_asked(query, asked, ORDERS) or replace(asked, page=page_number(query))
 
 
 _PLAIN = ProductQuery(page_size=PAGE_SIZE)

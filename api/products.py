@@ -10,8 +10,9 @@ from uuid_utils.compat import uuid7
 from api.answers import Answer
 from api.auth import admit
 from api.conditional import CACHED, is_known
+from api.cursors import spelled
 from api.errors import InvalidPage
-from api.objects import create, guard, page_of, path_id, said, show
+from api.objects import create, guard, page_of, path_id, said, show, walk_of
 from api.openapi import products as declared
 from api.page_cache import Page
 from api.product_filters import product_query
@@ -23,7 +24,7 @@ from domain.errors import Invalid, NotFound
 from domain.product.form import CREATE, REVISE
 from projections.documents import DOCUMENT_VERSION, etag
 from projections.product import Row, detail, expect
-from projections.product_page import page
+from projections.product_page import page, walk
 
 PATH = "/api/v1/products"
 ONE = f"{PATH}/{{uid:str}}"
@@ -41,6 +42,10 @@ async def list_products(request: ApiRequest) -> Answer:
     async def make() -> Page:
         parsed = parse_query(query)
         asked = product_query(parsed)
+        if asked.is_walk:
+            total, documents, following = await walk(within.reader, caller.organization, asked, caller.product_count)
+            cursor = None if following is None else spelled(asked, following)
+            return Page(walk_of(request, PATH, parsed, count=total, cursor=cursor, results=documents), tag)
         count, number, results, exists = await page(within.reader, caller.organization, asked, caller.product_count)
         if not exists:
             raise InvalidPage

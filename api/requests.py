@@ -68,9 +68,9 @@ class Query(NamedTuple):
         values = (value for key, value, _ in self.parts if key == name)
         return [part for value in values for piece in value.split(",") if (part := piece.strip())]
 
-    def without(self, name: str) -> str:
-        """Return the query as sent, without `name`."""
-        return "&".join(raw for key, _, raw in self.parts if key != name)
+    def without(self, *names: str) -> str:
+        """Return the query as sent, without `names`."""
+        return "&".join(raw for key, _, raw in self.parts if key not in names)
 
 
 def parse_query(raw: bytes) -> Query:

@@ -5,9 +5,12 @@ with nulls last. Read backwards it would give nulls first and ids the wrong way 
 parts, one after the other. Documents are fetched for the rows of the page alone, however deep it lies.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
+
+from msgspec import Meta
 
 from projections.base import Reader
 
@@ -25,24 +28,40 @@ class Page(NamedTuple):
     exists: bool
 
 
+# What a column holds, as Python and msgspec know it: no value of another kind gets into a query.
+TEXT = Annotated[str, Meta(pattern=r"^[^\0]*$", max_length=4000)]
+TIME = Annotated[datetime, Meta(tz=True)]
+AMOUNT = Annotated[str, Meta(pattern=r"^[0-9]{1,10}\.[0-9]{2}$")]
+NUMBER = Annotated[int, Meta(ge=0, lt=2**31)]
+
+
 class Order(NamedTuple):
-    """`terms` sort any rows. `parts` are how an index gives them: what each part's rows have in common, and the terms
-    that sort them, before their ids do.
+    """`terms` sort any rows, by one column of this `kind`. `parts` are how an index gives them: what each part's rows
+    have in common, and the terms that sort them, before their ids do.
     """
 
     terms: str
+    kind: Any
     parts: Sequence[tuple[str, str]]
 
+    @property
+    def column(self) -> str:
+        return self.terms.partition(" ")[0]
 
-def forwards(terms: str) -> Order:
+    @property
+    def descends(self) -> bool:
+        return " DESC" in self.terms
+
+
+def forwards(terms: str, kind: Any) -> Order:
     """Return the order in which an index is read from its start, or one that few rows share a place in."""
-    return Order(terms, (("", terms),))
+    return Order(terms, kind, (("", terms),))
 
 
-def nulls_last(column: str) -> Order:
+def nulls_last(column: str, kind: Any) -> Order:
     """Return the descending order by a key that may be null."""
     terms = f"{column} DESC"
-    return Order(f"{terms} NULLS LAST", ((f"{column} IS NOT NULL", terms), (f"{column} IS NULL", "")))
+    return Order(f"{terms} NULLS LAST", kind, ((f"{column} IS NOT NULL", terms), (f"{column} IS NULL", "")))
 
 
 class Asked(NamedTuple):
@@ -59,26 +78,36 @@ class Asked(NamedTuple):
         return " AND ".join(["organization = %b", *self.filters])
 
 
-def _along_index(asked: Asked) -> tuple[str, list[Any]]:
-    """Return the ids of all rows in their order, read along an index."""
-    first, *others = asked.orders
-    parts = []
-    for condition, terms in first.parts:
+class Part(NamedTuple):
+    """Rows that an index gives in order: what they have in common, the values in that, the terms that sort them."""
+
+    condition: str
+    values: Sequence[Any]
+    terms: str
+
+
+def along_index(asked: Asked, columns: str, parts: Iterable[Part]) -> tuple[str, list[Any]]:
+    """Return `columns` of the rows of all parts in their order, read along an index."""
+    _, *others = asked.orders
+    selects: list[str] = []
+    values: list[Any] = []
+    for condition, bounds, terms in parts:
         rows = f"SELECT * FROM {asked.table} WHERE organization = %b" + (f" AND {condition}" if condition else "")
         sorting = ", ".join([*filter(None, [terms]), *(order.terms for order in others), "id"])
         # OFFSET 0 keeps the planner from using the filters to find the rows: it may have no idea how many they are.
         filters = f" OFFSET 0) AS rows WHERE {' AND '.join(asked.filters)}" if asked.filters else ") AS rows"
-        parts.append(f"SELECT id FROM ({rows} ORDER BY {sorting}{filters}")
+        selects.append(f"SELECT {columns} FROM ({rows} ORDER BY {sorting}{filters}")
+        values += [asked.organization, *bounds, *asked.values]
     # The parts follow each other: nothing runs side by side in a reader's connection.
-    return " UNION ALL ".join(parts), [asked.organization, *asked.values] * len(parts)
+    return " UNION ALL ".join(selects), values
 
 
-def _sorted(asked: Asked) -> tuple[str, list[Any]]:
-    """Return the ids of all rows in their order, found first and then sorted."""
+def found_first(asked: Asked, columns: str) -> tuple[str, list[Any]]:
+    """Return `columns` of all rows in their order, found first and then sorted."""
     terms = ", ".join([*(order.terms for order in asked.orders), "id"])
     # OFFSET 0 keeps the planner from looking for them along an index that has the order.
     rows = f"(SELECT * FROM {asked.table} WHERE {asked.where} OFFSET 0) AS rows"
-    return f"SELECT id FROM {rows} ORDER BY {terms}", [asked.organization, *asked.values]
+    return f"SELECT {columns} FROM {rows} ORDER BY {terms}", [asked.organization, *asked.values]
 
 
 async def count(reader: Reader, asked: Asked) -> int:
@@ -100,7 +129,12 @@ async def page_of(
     if number > last or not total:
         return Page(total, number, "", exists=number == 1)
     offset = (number - 1) * size
-    ids, values = (_sorted if total < sort_below * (offset + size) else _along_index)(asked)
+    if total < sort_below * (offset + size):
+        ids, values = found_first(asked, "id")
+    else:
+        ids, values = along_index(
+            asked, "id", (Part(condition, (), terms) for condition, terms in asked.orders[0].parts)
+        )
     # ARRAY keeps the order of its rows; string_agg over a subquery does not promise it. Numbers are part of the text,
     # or the plan that is kept would be one for a page of any size.
     rows = f"SELECT id FROM ({ids}) AS ids LIMIT {size} OFFSET {offset}"

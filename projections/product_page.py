@@ -8,34 +8,37 @@ from msgspec import Struct
 from domain.words import query
 from projections.base import Reader
 from projections.inventory import STATUS_RANK
-from projections.pages import Asked, Order, Page, count, forwards, nulls_last, page_of
+from projections.keyset import Place, Walked, walked
+from projections.pages import AMOUNT, NUMBER, TEXT, TIME, Asked, Order, Page, count, forwards, nulls_last, page_of
 
 ORDERS: dict[str, Order] = {
-    "title": forwards("title_key"),
-    "-title": nulls_last("title_key"),
-    "created": forwards("created"),
-    "-created": forwards("created DESC"),
-    "updated": forwards("updated"),
-    "-updated": forwards("updated DESC"),
-    "artist__name": forwards("artist_key"),
-    "-artist__name": nulls_last("artist_key"),
-    "listed_first": Order("listed DESC", (("listed", ""), ("NOT listed", ""))),
-    "unlisted_first": Order("listed", (("NOT listed", ""), ("listed", ""))),
-    "price_high_low": nulls_last("price"),
-    "price_low_high": forwards("price"),
+    "title": forwards("title_key", TEXT),
+    "-title": nulls_last("title_key", TEXT),
+    "created": forwards("created", TIME),
+    "-created": forwards("created DESC", TIME),
+    "updated": forwards("updated", TIME),
+    "-updated": forwards("updated DESC", TIME),
+    "artist__name": forwards("artist_key", TEXT),
+    "-artist__name": nulls_last("artist_key", TEXT),
+    "listed_first": Order("listed DESC", bool, (("listed", ""), ("NOT listed", ""))),
+    "unlisted_first": Order("listed", bool, (("NOT listed", ""), ("listed", ""))),
+    "price_high_low": nulls_last("price", AMOUNT),
+    "price_low_high": forwards("price", AMOUNT),
     # Most have none or a few: those share a place, in the order of their ids, which no index read backwards gives.
     "most_inventory": Order(
         "total_count DESC",
+        NUMBER,
         (("total_count > 2", "total_count DESC"), *((f"total_count = {count}", "") for count in (2, 1, 0))),
     ),
-    "least_inventory": forwards("total_count"),
+    "least_inventory": forwards("total_count", NUMBER),
 }
 DEFAULT_ORDER = "-created"
 _DOCUMENT = "(SELECT document FROM product_document AS d WHERE d.id = p.id)"
 
 
 class ProductQuery(Struct, frozen=True, kw_only=True):
-    """What a list asks for. None and () ask nothing. `tags` are trimmed and non-empty; `page` is None for the last."""
+    """What a list asks for. None and () ask nothing. `tags` are trimmed and non-empty; `page` is None for the last.
+    A walk goes by places, `after` one of them or from the start, and has no pages."""
 
     search: str | None = None
     types: tuple[str, ...] = ()
@@ -46,6 +49,8 @@ class ProductQuery(Struct, frozen=True, kw_only=True):
     uploadable_to_redbubble: bool | None = None
     ordering: tuple[str, ...] = (DEFAULT_ORDER,)
     page: int | None = 1
+    is_walk: bool = False
+    after: Place | None = None
     page_size: int = 15
 
     @property
@@ -87,16 +92,31 @@ def rows_asked(organization: UUID, asked: ProductQuery) -> Asked:
     return Asked("product_list", organization, terms, values, [ORDERS[name] for name in asked.ordering])
 
 
-async def page(reader: Reader, organization: UUID, asked: ProductQuery, product_count: int) -> Page:
-    """Return one page and the exact count of all that match. `product_count` is the organization's own count, read
-    with its revision; it serves where nothing is filtered.
-    """
+async def _counted(
+    reader: Reader, organization: UUID, asked: ProductQuery, product_count: int
+) -> tuple[Asked, int, float]:
+    """Return the rows asked for, how many they are, and page_of's `sort_below`."""
     rows = rows_asked(organization, asked)
     total = await count(reader, rows) if asked.filtered else product_count
     # Words are found by an index, other filters by looking at every product; each of these costs about half a product
     # met along an index.
     looked_at = total if asked.search else product_count
-    sort_below = 2 * product_count / looked_at if asked.filtered and looked_at else 0
+    return rows, total, 2 * product_count / looked_at if asked.filtered and looked_at else 0
+
+
+async def page(reader: Reader, organization: UUID, asked: ProductQuery, product_count: int) -> Page:
+    """Return one page and the exact count of all that match. `product_count` is the organization's own count, read
+    with its revision; it serves where nothing is filtered.
+    """
+    rows, total, sort_below = await _counted(reader, organization, asked, product_count)
     return await page_of(
         reader, rows, _DOCUMENT, total=total, page=asked.page, size=asked.page_size, sort_below=sort_below
+    )
+
+
+async def walk(reader: Reader, organization: UUID, asked: ProductQuery, product_count: int) -> Walked:
+    """Return the products that follow the place asked for, with the count as in `page`."""
+    rows, total, sort_below = await _counted(reader, organization, asked, product_count)
+    return await walked(
+        reader, rows, _DOCUMENT, total=total, after=asked.after, size=asked.page_size, sort_below=sort_below
     )

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from api.openapi.examples import ITEM, ITEM_CREATE, ITEM_REVISE, PRODUCT, REVISED_ITEM
 from api.openapi.filters import choice, ordering, search, text
 from api.openapi.noun import Noun
-from api.openapi.operation import UID
+from api.openapi.operation import CURSOR, UID
 from domain.choices import INVENTORY_STATUSES
 from projections.inventory_page import ORDERS
 
@@ -43,6 +43,7 @@ LIST = _ITEM.pages(
     ),
     text("product_uid", "Items of this product.", PRODUCT["uid"]),
     ordering(ORDERS, "-created"),
+    CURSOR,
 )
 CREATE = _ITEM.create(ITEM_CREATE, description="One copy of a product. Only `product_uid` is required.")
 GET = _ITEM.get()

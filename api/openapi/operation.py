@@ -76,6 +76,13 @@ PREFER = Parameter(
 PAGE = Parameter(
     name="page", description="Page number, from 1, or `last`. A page that does not exist is a 404.", example="2"
 )
+CURSOR = Parameter(
+    name="cursor",
+    description="A walk instead of pages: empty for its start, then as `next` has it. Each step is what follows the"
+    " object before it, so nothing is missed or met twice because others come or go; one that is moved by a change to"
+    " what the list is ordered by may be. It goes forwards alone: `previous` is null, `page` is ignored. A cursor is"
+    " for one list with its filters and ordering; any other is a 404.",
+)
 PAGE_SIZE = Parameter(
     name="page_size", description="Results a page, 100 at most; what is no number gives the default.", example="15"
 )

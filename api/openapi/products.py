@@ -3,7 +3,7 @@
 from api.openapi.examples import NEW_PRODUCT, PRODUCT, PRODUCT_CREATE, PRODUCT_REVISE, REVISED_PRODUCT
 from api.openapi.filters import choice, flag, ordering, search, texts
 from api.openapi.noun import Noun
-from api.openapi.operation import UID
+from api.openapi.operation import CURSOR, UID
 from domain.choices import INVENTORY_STATUSES, PRODUCT_TYPES
 from projections.product_page import ORDERS
 
@@ -46,6 +46,7 @@ LIST = _PRODUCT.pages(
     texts("tags", "Any of these, separated by commas, is part of any tag, whatever its case.", "rock,uk"),
     flag("uploadable_to_redbubble", "Whether it is fit for Redbubble and not there yet."),
     ordering(ORDERS, "-created"),
+    CURSOR,
 )
 CREATE = _PRODUCT.create(PRODUCT_CREATE, NEW_PRODUCT, description="Only `title` is required.")
 GET = _PRODUCT.get()
