@@ -21,6 +21,7 @@ from projections.product import product_row
 Rows = list[tuple[Any, ...]]
 
 _ARGUMENTS = ", ".join(["%b"] * len(product.COLUMNS))
+_ADD_FAMILIES = f"add_families({_ARGUMENTS}, %b::bigint[], %b::integer[])"
 _PUT_ITEMS = f"put_items({', '.join(['%b'] * len(inventory.COLUMNS))})"
 _PUT_PRESENCES = f"put_presences({', '.join(['%b'] * len(presence.COLUMNS))})"
 
@@ -111,22 +112,28 @@ class _Save:
         """Return the documents that are known here: not those of products that come with items or presences."""
         return {id: document for id, document in self._documents.items() if id not in self._moves}
 
+    def _moved(self, product: UUID) -> tuple[int, int]:
+        """Return how many events its items and presences have in this save, and the number of its newest item."""
+        return self._moves[product], self._newest.get(product, 0)
+
     def steps(self) -> list[Step]:
         """Return the steps in the order in which every write takes its locks: products, each kind by id, then what
         belongs to them, then the counters that all writers of an organization want."""
         if not self._growth:
             return []
         gone = self._gone
-        family = sorted(self._moves.keys() - set(gone[Product]))
-        if len(self._new) == 1 and not (self._known or gone[Product] or family):
-            return [Step(f"add_product({_ARGUMENTS})", self._new[0])]
-        held = sorted({*gone[Product], *map(itemgetter(0), self._known), *family} - set(map(itemgetter(0), self._new)))
+        alone = [row for row in self._new if row[0] not in self._moves]
+        if len(alone) == 1 and not (self._known or gone[Product] or self._moves):
+            return [Step(f"add_product({_ARGUMENTS})", alone[0])]
+        families = [(*row, *self._moved(row[0])) for row in self._new if row[0] in self._moves]
+        moved = sorted(self._moves.keys() - set(gone[Product]) - set(map(itemgetter(0), families)))
+        held = sorted({*gone[Product], *map(itemgetter(0), self._known), *moved})
         steps = []
         if len(held) > 1:
             steps.append(Step("hold_products(%b)", (held,)))
         steps += _dropped("drop_products", gone[Product])
-        if self._new:
-            steps.append(Step(f"add_products({_ARGUMENTS})", _columns(self._new)))
+        if alone:
+            steps.append(Step(f"add_products({_ARGUMENTS})", _columns(alone)))
         if len(self._known) == 1:
             steps.append(Step(f"put_product({_ARGUMENTS})", self._known[0]))
         elif self._known:
@@ -137,10 +144,11 @@ class _Save:
         steps += _dropped("drop_presences", gone[Presence])
         if self._presences:
             steps.append(Step(_PUT_PRESENCES, _columns(self._presences.values())))
-        if family:
-            moves = [self._moves[id] for id in family]
-            newest = [self._newest.get(id, 0) for id in family]
-            steps.append(Step("refresh_products(%b, %b::bigint[], %b::integer[])", (family, moves, newest)))
+        if families:
+            steps.append(Step(_ADD_FAMILIES, _columns(families)))
+        if moved:
+            columns = list(zip(*map(self._moved, moved), strict=True))
+            steps.append(Step("refresh_products(%b, %b::bigint[], %b::integer[])", (moved, *map(list, columns))))
         steps.extend(
             Step("advance_catalogue(%b, %b::bigint, %b::bigint)", (organization, *growth))
             for organization, growth in sorted(self._growth.items())

@@ -9,14 +9,18 @@ from uuid import UUID
 
 import psycopg
 import pytest
+import uuid_utils.compat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from commands.bus import Bus
+from commands.children import INVENTORY, adopt
 from commands.save import Saved
 from commands.store import Store
+from commands.work import change
 from domain.event import Change
 from domain.image import Image
+from domain.inventory import inventory as items
 from domain.platforms import PLATFORMS
 from projections import inventory, presence
 from projections.base import Reader
@@ -26,7 +30,7 @@ from projections.item_document import ItemSummary
 from projections.product import detail
 from projections.product_document import ProductDocument
 from projections.rebuild import rebuild
-from tests.scenario import ORGANIZATION
+from tests.scenario import ORGANIZATION, STAMP
 from tests.shop import Shop, rows
 
 SUMMARY = ItemSummary.__struct_fields__
@@ -224,15 +228,25 @@ def test_the_writes_of_many_in_one_call_are_what_they_are_one_by_one(bus: Bus, s
     mine.revise_item(item, status="sold")
     mine.drop_product(gone)
     recorder.close()
-    assert len(recorder.changes) == 7
-    bus.store.save(recorder.changes)
+    [product] = [change.after for change in recorder.changes if change.id == new]
+    arrived = uuid_utils.compat.uuid7()
+    event = items.create(arrived, new, 1, {"status": "listed", "listing_current_price": Decimal("12.00")}, STAMP)
+    recorder.changes.append(change(arrived, None, [event], items.evolve, product))
+    assert len(recorder.changes) == 8
+    saved = bus.store.save(recorder.changes, steps=[adopt(new, arrived, INVENTORY, 1)])
+    assert new not in saved.documents
+    assert {arrived, *others.products} < saved.documents.keys()
+    shop.products, shop.items = [new], {arrived: new}
+    [shown] = look(database_url, shop)
+    assert shown.product["inventory_items"] == [{name: shown.items[0][name] for name in SUMMARY}]
+    assert (shown.product["price_computed_usd"], shown.revision) == ("12.00", "1.1")
     live = rows(database_url)
     assert [row[0] for row in live["product_list"]] == sorted([kept, new, *others.products])
     rebuild(database_url, processes=1)
     assert rows(database_url) == live
     with psycopg.connect(database_url) as connection:
         counts = connection.execute("SELECT organization, product_count, item_count FROM catalogue ORDER BY 1")
-        assert counts.fetchall() == [(UUID(int=7), 1, 0), (ORGANIZATION, 2, 1)]
+        assert counts.fetchall() == [(UUID(int=7), 1, 0), (ORGANIZATION, 2, 2)]
 
 
 class Recorder(Store):

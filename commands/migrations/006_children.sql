@@ -53,7 +53,8 @@ CREATE INDEX product_list_updated_idx ON product_list (organization, updated DES
 CREATE INDEX product_list_title_idx ON product_list (organization, title_key, id);
 CREATE INDEX product_list_artist_idx ON product_list (organization, artist_key, id);
 CREATE INDEX product_list_price_idx ON product_list (organization, price, id);
-CREATE INDEX product_list_total_idx ON product_list (organization, total_count, id);
+CREATE INDEX product_list_total_idx ON product_list (organization, total_count DESC, id)
+    INCLUDE (type, available_count, statuses, redbubble);
 CREATE INDEX product_list_listed_idx ON product_list (organization, listed, id);
 CREATE INDEX product_list_search_idx ON product_list USING gin (search);
 
@@ -271,6 +272,30 @@ BEGIN
         ids, organizations, revisions, types, title_keys, artist_keys, createds, updateds, prices, tag_lines, searches
     ) AS r (a, b, c, d, e, f, g, h, i, j, k);
     INSERT INTO product_document (id, image, document) SELECT * FROM unnest(ids, images, documents);
+END $$;
+
+-- New ones that come with items and presences, whose rows are there already. `moves` and `made` as in refresh_products.
+CREATE FUNCTION add_families(
+    ids uuid[], organizations uuid[], revisions bigint[], types text[], title_keys text[], artist_keys text[],
+    createds timestamptz[], updateds timestamptz[], prices numeric[], tag_lines text[], searches text[],
+    images text[], documents text[], moves bigint[], made integer[]
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    WITH family AS MATERIALIZED (
+        SELECT r.*, f.* FROM unnest(
+            ids, organizations, revisions, types, title_keys, artist_keys, createds, updateds, prices, tag_lines,
+            searches, images, documents, moves, made
+        ) AS r (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o) CROSS JOIN LATERAL family_of(b, a, d, l) AS f
+    ), listed AS (
+        INSERT INTO product_list (
+            id, organization, revision, type, title_key, artist_key, created, updated, price_override, price, tags,
+            search, child_revision, items_made, total_count, available_count, statuses, listed)
+        SELECT a, b, c, d, e, f, g, h, i, coalesce(i, computed), j, k::tsvector, n, o, total_count, available_count,
+            statuses, listed
+        FROM family
+    )
+    INSERT INTO product_document (id, image, document)
+    SELECT a, l, document_with(m, computed, nested) FROM family;
 END $$;
 
 -- One product as it is now; known ones given as columns. Those that have a family show it as before.
