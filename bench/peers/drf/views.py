@@ -5,6 +5,7 @@ from operator import or_
 
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import Count, F, Prefetch, Q, QuerySet
+from django.db.models.expressions import OrderBy
 from django.db.models.functions import Coalesce, Lower
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.viewsets import ReadOnlyModelViewSet
@@ -22,9 +23,8 @@ _ORDERS = {
     "-updated": F("updated").desc(),
     "price_high_low": _PRICE.desc(nulls_last=True),
     "price_low_high": _PRICE.asc(nulls_last=True),
-    "most_inventory": F("item_count").desc(),
-    "least_inventory": F("item_count").asc(),
 }
+_BY_INVENTORY = {"most_inventory": F("item_count").desc(), "least_inventory": F("item_count").asc()}
 _DEFAULT_ORDER = "-created"
 
 
@@ -32,6 +32,24 @@ class Pages(PageNumberPagination):
     page_size = 15
     page_size_query_param = "page_size"
     max_page_size = 100
+
+
+class KeysByInventory:
+    """The products' keys for a paginator, in the order of their items' number: the items are joined to the keys alone,
+    and for the page, not for the count."""
+
+    ordered = True
+
+    def __init__(self, products: QuerySet[Product], order: OrderBy) -> None:
+        self._products = products
+        self._order = order
+
+    def count(self) -> int:
+        return self._products.count()
+
+    def __getitem__(self, part: slice) -> list[int]:
+        counted = self._products.values("pk").annotate(item_count=Count("items__product_id"))
+        return list(counted.order_by(self._order, "pk").values_list("pk", flat=True)[part])
 
 
 class ProductViewSet(ReadOnlyModelViewSet):
@@ -62,22 +80,17 @@ class ProductViewSet(ReadOnlyModelViewSet):
         if statuses := _listed(asked.get("status")):
             queryset = queryset.filter(pk__in=Item.objects.filter(status__in=statuses).values("product_id"))
         ordering = asked.get("ordering")
-        if ordering not in _ORDERS:
+        if ordering not in _ORDERS and ordering not in _BY_INVENTORY:
             ordering = _DEFAULT_ORDER
-        if self._is_counted(ordering):
-            queryset = queryset.annotate(item_count=Count("items"))
-        return queryset.order_by(_ORDERS[ordering], "id")
+        return queryset if ordering in _BY_INVENTORY else queryset.order_by(_ORDERS[ordering], "id")
 
     def paginate_queryset(self, queryset: QuerySet[Product]) -> list[Product]:
-        if not self._is_counted(self.request.query_params.get("ordering")):
+        ordering = self.request.query_params.get("ordering")
+        if ordering not in _BY_INVENTORY:
             return super().paginate_queryset(queryset)
-        # Grouped by the key alone, and the rows of the one page afterwards: a third of the time.
-        keys = super().paginate_queryset(queryset.prefetch_related(None).values_list("pk", flat=True))
+        keys = super().paginate_queryset(KeysByInventory(queryset.prefetch_related(None), _BY_INVENTORY[ordering]))
         products = self.get_queryset().in_bulk(keys)
         return [products[key] for key in keys]
-
-    def _is_counted(self, ordering: str | None) -> bool:
-        return ordering in {"most_inventory", "least_inventory"}
 
     def _known_tags(self, parts: list[str]) -> list[str]:
         """Return the organization's tags that hold one of the parts: few, and their products are in an index."""
