@@ -3,6 +3,8 @@
 One layer for request ids, HEAD, the log line and the metrics: each layer of its own would cost as much as the work.
 """
 
+import asyncio
+import contextlib
 import os
 import re
 import time
@@ -20,6 +22,10 @@ from commands.logs import described
 from domain import ids
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?")
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_CLOSE = (b"connection", b"close")
+_REST_BYTES = 64 * 1024
+_REST_SECONDS = 1.0
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _log = structlog.get_logger("api.requests")
 
@@ -50,10 +56,19 @@ class Front:
             # What GET would say, without its body.
             scope["method"] = "GET"
         status = size = 0
+        is_unread = method not in _BODILESS
+
+        async def receive_on() -> Any:
+            nonlocal is_unread
+            message = await receive()
+            is_unread = message["type"] == "http.request" and message.get("more_body", False)
+            return message
 
         async def send_on(message: Message) -> None:
             nonlocal status, size
             if message["type"] == "http.response.start":
+                if is_unread and _CLOSE not in message["headers"]:
+                    await _read_rest(receive_on)
                 status = message["status"]
                 headers = [*message["headers"], (b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
                 if status == 405 or method == "OPTIONS":
@@ -68,7 +83,7 @@ class Front:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_on)
+            await self._app(scope, receive_on if is_unread else receive, send_on)
         except Exception as error:
             # The answer had begun: it can only be cut off.
             _log.error("answer broken off", request_id=request_id.decode(), **described(error))
@@ -88,6 +103,19 @@ class Front:
                     duration_ms=round(elapsed * 1000, 2),
                     **_subject(scope),
                 )
+
+
+async def _read_rest(receive: Receive) -> None:
+    """Take what is left of a body that nobody wanted, within limits. The server closes a connection on which some of
+    it is still to come, under a client that has sent its next request there."""
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_REST_SECONDS):
+            while size <= _REST_BYTES:
+                message = await receive()
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
+                size += len(message.get("body", b""))
 
 
 def _subject(scope: HTTPScope) -> dict[str, Any]:

@@ -63,8 +63,8 @@ async def get_presence(request: ApiRequest) -> Answer:
 
 @patch(ONE, before_request=admit, scope="write", operation=declared.REVISE)
 async def revise_presence(request: ApiRequest) -> Answer:
+    body = await said(request, REVISE, lambda: found(request))
     row = await found(request)
-    body = await said(request, REVISE)
     command = RevisePresence(id=row.id, product=path_id(request, ids.PRODUCT), values=body.values, errors=body.errors)
     saved = await services(request).execute(request, command, guard=guard(request, row.id, expect, content_tag))
     document = saved.documents.get(row.id) or (await found(request)).document
