@@ -7,9 +7,9 @@ metadata, no second file behind or inside it, nothing that another decoder might
 import io
 import math
 import tempfile
-import threading
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
@@ -49,7 +49,8 @@ _UPRIGHT = {
 # Imported ahead, or the first WebP of a process would have all the formats there are imported.
 _FORMATS = (JpegImagePlugin.JpegImageFile.format, "PNG", "GIF", WebPImagePlugin.WebPImageFile.format)
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-_one_at_a_time = threading.Lock()
+# A thread of its own, whoever asks: freed memory stays with the thread that took it, so it stays that of one picture.
+_decoder = ThreadPoolExecutor(1, thread_name_prefix="picture")
 
 
 class NotAnImage(DeadwaxError):
@@ -77,14 +78,22 @@ def upright(data: bytes, limit_pixels: int) -> Picture:
     except Unreadable:
         raise NotAnImage from None
     _refuse_bombs(header, limit_pixels)
-    with _decoding():
+    return _decoder.submit(_upright, data, header).result()
+
+
+def _upright(data: bytes, header: Header) -> Picture:
+    with _without_warnings():
         return _encoded(_decoded(data, header), header)
 
 
 def small_sizes(data: bytes) -> dict[int, bytes]:
     """Return a kept picture in each of SIZES as WebP; a smaller one keeps its size."""
+    return _decoder.submit(_small_sizes, data).result()
+
+
+def _small_sizes(data: bytes) -> dict[int, bytes]:
     made = {}
-    with _decoding():
+    with _without_warnings():
         image = _in_full_colour(Image.open(io.BytesIO(data), formats=_FORMATS))
         for side in sorted(SIZES, reverse=True):
             # A JPEG is decoded no larger than this takes.
@@ -120,9 +129,9 @@ def _divisor(pixels: int) -> int:
 
 
 @contextmanager
-def _decoding() -> Iterator[None]:
-    # Warnings are a process's, not a thread's, so they too want one at a time. What is odd about a file is no news.
-    with _one_at_a_time, warnings.catch_warnings():
+def _without_warnings() -> Iterator[None]:
+    # What is odd about a file is no news. Filters are a process's, not a thread's: here none but this one sets any.
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 

@@ -50,6 +50,23 @@ for number, path in enumerate(sys.argv[1:]):
 """
 
 
+# Sends one file from so many threads at once; prints by how much the process has then held at most.
+AT_ONCE = (
+    CHILD.split("for number", maxsplit=1)[0]
+    + """
+from concurrent.futures import ThreadPoolExecutor
+
+with open(sys.argv[1], "rb") as file:
+    data = file.read()
+before = most_held_bytes()
+with ThreadPoolExecutor(4) as threads:
+    for made in [threads.submit(upright, data, 50_000_000) for _ in range(4)]:
+        made.result().file.close()
+print(most_held_bytes() - before)
+"""
+)
+
+
 class Cost(NamedTuple):
     """What it took to deal with a file; `refused` says why it was, None where it was not."""
 
@@ -229,6 +246,15 @@ def test_bombs_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
         assert cost.refused is not None, name
         assert cost.seconds < 2, name
         assert cost.bytes_more < CHILD_LIMIT_BYTES, name
+
+
+def test_many_at_once_take_the_memory_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "photograph.jpg"
+    path.write_bytes(encoded(quarters(4000, 3000), "JPEG", exif=exif(6)))
+    command = [sys.executable, "-c", AT_ONCE, str(path)]
+    done = subprocess.run(command, capture_output=True, check=True, text=True, cwd=Path(__file__).parents[1])
+    # Its pixels as they are stored, and upright.
+    assert int(done.stdout) < 2 * 4000 * 3000 * 4 + 20 * 1024**2
 
 
 def test_a_refusal_of_what_is_too_large_says_what_is_allowed() -> None:
