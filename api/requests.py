@@ -114,14 +114,15 @@ async def read_body(request: ApiRequest, limit_bytes: int, timeout_seconds: floa
         raise BodyTimeout(headers={"Connection": "close"}) from None
 
 
-async def json_body(request: ApiRequest) -> Mapping[str, Any]:
-    """Return the body as the object that it must be. Raises what is wrong with it."""
+async def json_body(request: ApiRequest, limit_bytes: int | None = None) -> Mapping[str, Any]:
+    """Return the body as the object that it must be, no larger than the limit, or than the settings'. Raises what is
+    wrong with it."""
     content_type = header(request.scope, b"content-type") or ""
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in {"", "application/json"}:
         raise UnsupportedMediaType(f'Unsupported media type "{media_type[:100]}" in request.')
     settings = request.app.state.services.settings
-    raw = await read_body(request, settings.body_limit_bytes, settings.body_timeout_seconds)
+    raw = await read_body(request, limit_bytes or settings.body_limit_bytes, settings.body_timeout_seconds)
     body = parse_json(raw) if raw.strip() else {}
     if not isinstance(body, dict):
         message = f"Invalid data. Expected a dictionary, but got {json_type(body)}."
