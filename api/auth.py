@@ -7,12 +7,13 @@ import re
 from litestar.types import Scope
 
 from api.errors import InvalidToken, NotAuthenticated, PermissionDenied
-from api.requests import ApiRequest, Caller
+from api.requests import ApiRequest, Caller, expect_body
 from api.services import services
 from commands.organization import digest
 from domain import ids
 
 _BEARER = re.compile(rb"bearer +(\S+) *", re.IGNORECASE)
+_WITH_BODY = frozenset({"POST", "PATCH"})
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -36,6 +37,8 @@ async def admit(request: ApiRequest) -> None:
     if key is None:
         raise NotAuthenticated
     within = services(request)
+    if scope["method"] in _WITH_BODY:
+        expect_body(request)
     grant = await within.gate.check(digest(key)) if _KEY.fullmatch(key) else None
     if grant is None:
         raise InvalidToken

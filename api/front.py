@@ -17,8 +17,8 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
-from api.requests import Caller
-from commands.logs import described
+from api.requests import Caller, forget_body
+from commands.logs import described, request_lines
 from domain import ids
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?")
@@ -37,8 +37,7 @@ class Front:
         self._app = app
         self._allow = {route: _allow(methods) for route, methods in allowed.items()}
         self._metrics = metrics
-        # Bound once: finding its processors is as much work as writing the line.
-        self._log = _log.bind()
+        self._write_line = request_lines("api.requests")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
@@ -89,19 +88,21 @@ class Front:
             _log.error("answer broken off", request_id=request_id.decode(), **described(error))
             raise
         finally:
+            forget_body(scope)
             elapsed = time.perf_counter() - started
             route = scope.get("path_template") or "unmatched"
             self._metrics.observe(method, route, status, elapsed)
             if route not in _QUIET:
-                self._log.info(
-                    "request",
-                    request_id=request_id.decode(),
-                    method=method,
-                    route=route,
-                    status=status,
-                    size_bytes=size,
-                    duration_ms=round(elapsed * 1000, 2),
-                    **_subject(scope),
+                self._write_line(
+                    {
+                        "request_id": request_id.decode(),
+                        "method": method,
+                        "route": route,
+                        "status": status,
+                        "size_bytes": size,
+                        "duration_ms": round(elapsed * 1000, 2),
+                        **_subject(scope),
+                    }
                 )
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
-from litestar.types import Scope
+from litestar.types import ReceiveMessage, Scope
 
 from api.errors import BadRequest, BodyTimeout, BodyTooLarge, UnsupportedMediaType
 from domain.errors import Invalid
@@ -18,6 +18,8 @@ from domain.fields import json_type
 
 MAX_DEPTH = 64
 MAX_PARAMETERS = 1000
+SHORT_BODY_BYTES = 16 * 1024
+_EXPECTED = "expected_body"
 _URL_CHARACTERS = "".join(map(chr, range(0x21, 0x7F)))
 _STRICT = re.compile(r'(?:^|[,;\s])handling\s*=\s*"?strict"?\s*(?:$|[,;])', re.IGNORECASE)
 _decode = msgspec.json.Decoder().decode
@@ -91,6 +93,25 @@ def _parameters(raw: bytes) -> Iterator[tuple[str, str, str]]:
                 raise BadRequest("The query is not valid UTF-8.") from None
 
 
+def expect_body(request: ApiRequest) -> None:
+    """Ask for a short body before it is wanted: it comes while the key is looked up, not after that."""
+    announced = header(request.scope, b"content-length")
+    if announced is not None and announced.isdecimal() and 0 < int(announced[:20]) <= SHORT_BODY_BYTES:
+        request.scope["state"][_EXPECTED] = asyncio.ensure_future(request.receive())
+
+
+def forget_body(scope: Scope) -> None:
+    """Drop a body that was asked for and that nobody wanted."""
+    if (expected := scope["state"].pop(_EXPECTED, None)) is not None:
+        expected.cancel()
+
+
+async def next_message(request: ApiRequest) -> ReceiveMessage:
+    """Return what the client sends next: a piece of the body, or that it went away."""
+    expected: asyncio.Future[ReceiveMessage] | None = request.scope["state"].pop(_EXPECTED, None)
+    return await (request.receive() if expected is None else expected)
+
+
 async def read_body(request: ApiRequest, limit_bytes: int, timeout_seconds: float) -> bytes:
     """Return the whole body. Raises BodyTooLarge as soon as that is known, BodyTimeout, BadRequest."""
     announced = header(request.scope, b"content-length")
@@ -101,7 +122,7 @@ async def read_body(request: ApiRequest, limit_bytes: int, timeout_seconds: floa
     try:
         async with asyncio.timeout(timeout_seconds):
             while True:
-                message = await request.receive()
+                message = await next_message(request)
                 if message["type"] != "http.request":
                     raise BadRequest("The request body ended early.")
                 body += message.get("body", b"")

@@ -13,7 +13,7 @@ from msgspec import Struct
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from api.errors import BadRequest, BodyTimeout, BodyTooLarge, UnsupportedMediaType
-from api.requests import ApiRequest, header
+from api.requests import ApiRequest, header, next_message
 from domain.errors import Invalid
 
 MAX_FIELDS = 100
@@ -103,7 +103,7 @@ async def _body(request: ApiRequest, limit_bytes: int, timeout_seconds: float) -
     more = True
     while more:
         async with asyncio.timeout(timeout_seconds):
-            message = await request.receive()
+            message = await next_message(request)
         if message["type"] != "http.request":
             raise BadRequest("The request body ended early.")
         chunk = message.get("body", b"")

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
@@ -70,9 +71,14 @@ class LoopCursor:
 
 
 class LoopConnections:
-    """As many connections as commands may run at once. Every method but `open` and `close` is for within `in_loop`."""
+    """As many connections as commands may run at once. Every method but `open` and `close` is for within `in_loop`.
+
+    They come from a pool and stay out of it while they work: to take and return one costs as much as a statement.
+    """
 
     def __init__(self, database_url: str, size: int, options: str, timeout_seconds: float) -> None:
+        self._turns = asyncio.Semaphore(size)
+        self._idle: list[AsyncConnection[DictRow]] = []
         self._pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
             database_url,
             min_size=size,
@@ -94,27 +100,31 @@ class LoopConnections:
         await self._pool.open(wait=True, timeout=timeout_seconds)
 
     async def close(self) -> None:
+        await self._return_idle()
         await self._pool.close()
 
     def rows(self, statement: bytes, values: Sequence[Any]) -> Rows:
         return wait_for(self._rows(statement, values))
 
     async def _rows(self, statement: bytes, values: Sequence[Any]) -> Rows:
+        connection = await self._take()
         try:
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(statement, values, prepare=True)
-                return await cursor.fetchall()
+            cursor = await connection.execute(statement, values, prepare=True)
+            return await cursor.fetchall()
         except psycopg.OperationalError as error:
             await self._replace_dead(error)
             raise
+        finally:
+            await self._give_back(connection)
 
     def guarded(self, guard: Any, statement: bytes | None, values: Sequence[Any]) -> Rows:
         """Run the guard and then the statement in one transaction."""
         return wait_for(self._guarded(guard, statement, values))
 
     async def _guarded(self, guard: Any, statement: bytes | None, values: Sequence[Any]) -> Rows:
+        connection = await self._take()
         try:
-            async with self._pool.connection() as connection, connection.transaction():
+            async with connection.transaction():
                 async with connection.cursor() as cursor:
                     await in_loop(lambda: guard(LoopCursor(cursor)))
                 if statement is None:
@@ -124,10 +134,42 @@ class LoopConnections:
         except psycopg.OperationalError as error:
             await self._replace_dead(error)
             raise
+        finally:
+            await self._give_back(connection)
+
+    async def _take(self) -> AsyncConnection[DictRow]:
+        """Raises PoolTimeout where none comes free."""
+        try:
+            if self._turns.locked():
+                await asyncio.wait_for(self._turns.acquire(), self._pool.timeout)
+            else:
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise PoolTimeout("every connection is at work") from error
+        try:
+            return self._idle.pop() if self._idle else await self._pool.getconn()
+        except BaseException:
+            self._turns.release()
+            raise
+
+    async def _give_back(self, connection: AsyncConnection[DictRow]) -> None:
+        try:
+            if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+                self._idle.append(connection)
+            else:
+                # Broken, or left in the middle of its work by a command that was given up.
+                await self._pool.putconn(connection)
+        finally:
+            self._turns.release()
+
+    async def _return_idle(self) -> None:
+        while self._idle:
+            await self._pool.putconn(self._idle.pop())
 
     async def _replace_dead(self, error: psycopg.OperationalError) -> None:
         # The server restarted: the other connections are as dead as this one, and each would fail a command.
         if has_died(error):
+            await self._return_idle()
             await self._pool.check()
 
     def pause(self, seconds: float) -> None:
