@@ -17,7 +17,7 @@ from commands.imports.rows import Parse, Refused, Row, interpret
 from commands.imports.seen import Seen
 from commands.store import Store
 from commands.work import Context
-from domain.errors import Taken
+from domain.errors import Busy, Taken
 from domain.presence.prices import USD
 from domain.product.form import CREATE
 
@@ -178,9 +178,10 @@ def products(batch: Batch) -> list[ImportRow]:
 
 
 def until_not_taken(execute: Callable[[], Any]) -> Any:
-    """Try again where another import of the same rows was faster: what it took is then found as taken."""
+    """Try again where another import of the same rows was faster: what it took is then found as taken; or where the
+    same products were written to at once, again and again."""
     for _ in range(TAKEN_ATTEMPTS - 1):
-        with contextlib.suppress(Taken):
+        with contextlib.suppress(Taken, Busy):
             return execute()
     return execute()
 

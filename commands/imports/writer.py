@@ -1,12 +1,15 @@
 """What rows bring into the log, a batch being made ready while the one before it is saved."""
 
+import contextlib
 import random
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from commands.bus import Bus
-from commands.imports.arrivals import Brought, Made
+from commands.imports.arrivals import Brought, ImportRow, Made
 from commands.imports.bring_in import bring_in
 from commands.imports.run import Batch, products
 from commands.save import Saved
@@ -14,8 +17,10 @@ from commands.store import Prepared
 from commands.work import Context
 from domain.errors import Busy, Conflict, Taken
 
-DECIDED_AGAIN_SECONDS = (0.0, 0.005, 0.025, 0.1, 0.5)
-"""Pauses before a batch is decided again that another writer was faster than."""
+PIECE_ROWS = 25
+AGAIN_AFTER_SECONDS = (0.005, 0.025, 0.1, 0.2, 0.4, 0.8, 1.6, 0.0)
+
+T = TypeVar("T")
 
 
 class Written(NamedTuple):
@@ -72,14 +77,12 @@ class Writer:
     def _make_ready(self, batch: Batch) -> _Ready:
         """Raises Busy."""
         credits = self._saving[0].brought.credits if self._saving else {}
-        for pause in DECIDED_AGAIN_SECONDS:
-            self._pause(pause)
-            try:
-                brought = bring_in(products(batch), self._bus.work(self._context), credits)
-            except Conflict:
-                continue
+
+        def ready() -> _Ready:
+            brought = bring_in(products(batch), self._bus.work(self._context), credits)
             return _Ready(batch, brought, self._bus.store.prepare([brought.save]))
-        raise Busy
+
+        return self._persistently(ready)
 
     def _settle(self) -> tuple[Written | None, bool]:
         """Wait for the save under way; say whether it went as expected. Another writer's win has it decided again."""
@@ -90,21 +93,27 @@ class Writer:
         try:
             saved.result()
         except (Conflict, Taken):
-            return Written(ready.batch, self._decided_again(ready.batch)), False
+            return Written(ready.batch, self._decided_again(products(ready.batch))), False
         return Written(ready.batch, ready.brought.made), True
 
-    def _decided_again(self, batch: Batch) -> Made:
-        """Raises Busy."""
-        for pause in DECIDED_AGAIN_SECONDS:
-            self._pause(pause)
-            ready = self._make_ready(batch)
-            try:
-                self._bus.store.write(ready.save)
-            except (Conflict, Taken):
-                continue
-            return ready.brought.made
-        raise Busy
+    def _decided_again(self, rows: Sequence[ImportRow]) -> Made:
+        """Save in small pieces: where others write to the same products a large one would lose again. Raises Busy."""
+        made = Made()
+        for start in range(0, len(rows), PIECE_ROWS):
+            more = self._persistently(partial(self._saved, rows[start : start + PIECE_ROWS]))
+            made = Made(*map(sum, zip(made, more, strict=True)))
+        return made
 
-    def _pause(self, seconds: float) -> None:
-        if seconds:
-            self._bus.store.connections.pause(random.uniform(0.2, 1) * seconds)  # noqa: S311 - jitter
+    def _saved(self, rows: Sequence[ImportRow]) -> Made:
+        """Raises Conflict, Taken."""
+        brought = bring_in(rows, self._bus.work(self._context))
+        self._bus.store.write(self._bus.store.prepare([brought.save]))
+        return brought.made
+
+    def _persistently(self, attempt: Callable[[], T]) -> T:
+        """Try until no other writer is faster. Raises Busy."""
+        for pause in AGAIN_AFTER_SECONDS:
+            with contextlib.suppress(Conflict, Taken):
+                return attempt()
+            self._bus.store.connections.pause(random.uniform(0.2, 1) * pause)  # noqa: S311 - jitter
+        raise Busy
