@@ -17,7 +17,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
-from api.requests import Caller, forget_body
+from api.requests import Caller, content_length, forget_body, next_message
 from commands.logs import described, request_lines
 from domain import ids
 
@@ -56,18 +56,20 @@ class Front:
             scope["method"] = "GET"
         status = size = 0
         is_unread = method not in _BODILESS
+        taken, announced = 0, content_length(scope)
 
         async def receive_on() -> Any:
-            nonlocal is_unread
-            message = await receive()
-            is_unread = message["type"] == "http.request" and message.get("more_body", False)
+            nonlocal is_unread, taken
+            message: Any = await receive()
+            taken += len(message.get("body", b""))
+            is_unread = message["type"] == "http.request" and message.get("more_body", False) and taken != announced
             return message
 
         async def send_on(message: Message) -> None:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 if is_unread and _CLOSE not in message["headers"]:
-                    await _read_rest(receive_on)
+                    await _read_rest(scope, receive_on)
                 status = message["status"]
                 headers = [*message["headers"], (b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
                 if status == 405 or method == "OPTIONS":
@@ -106,14 +108,14 @@ class Front:
                 )
 
 
-async def _read_rest(receive: Receive) -> None:
+async def _read_rest(scope: Scope, receive: Receive) -> None:
     """Take what is left of a body that nobody wanted, within limits. The server closes a connection on which some of
     it is still to come, under a client that has sent its next request there."""
     size = 0
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_REST_SECONDS):
             while size <= _REST_BYTES:
-                message = await receive()
+                message = await next_message(scope, receive)
                 if message["type"] != "http.request" or not message.get("more_body"):
                     return
                 size += len(message.get("body", b""))

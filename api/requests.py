@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
-from litestar.types import ReceiveMessage, Scope
+from litestar.types import Receive, ReceiveMessage, Scope
 
 from api.errors import BadRequest, BodyTimeout, BodyTooLarge, UnsupportedMediaType
 from domain.errors import Invalid
@@ -48,6 +48,12 @@ def header(scope: Scope, name: bytes) -> str | None:
     """Return a header's value (several of one name joined by commas); None without one. `name` is lower-case."""
     found = [value for key, value in scope["headers"] if key == name]
     return b",".join(found).decode("latin-1") if found else None
+
+
+def content_length(scope: Scope) -> int | None:
+    """Return the announced length of the body in bytes; None where it is not announced."""
+    announced = header(scope, b"content-length")
+    return int(announced[:20]) if announced is not None and announced.isdecimal() else None
 
 
 def is_strict(request: ApiRequest) -> bool:
@@ -95,8 +101,7 @@ def _parameters(raw: bytes) -> Iterator[tuple[str, str, str]]:
 
 def expect_body(request: ApiRequest) -> None:
     """Ask for a short body before it is wanted: it comes while the key is looked up, not after that."""
-    announced = header(request.scope, b"content-length")
-    if announced is not None and announced.isdecimal() and 0 < int(announced[:20]) <= SHORT_BODY_BYTES:
+    if 0 < (content_length(request.scope) or 0) <= SHORT_BODY_BYTES:
         request.scope["state"][_EXPECTED] = asyncio.ensure_future(request.receive())
 
 
@@ -106,23 +111,22 @@ def forget_body(scope: Scope) -> None:
         expected.cancel()
 
 
-async def next_message(request: ApiRequest) -> ReceiveMessage:
+async def next_message(scope: Scope, receive: Receive) -> ReceiveMessage:
     """Return what the client sends next: a piece of the body, or that it went away."""
-    expected: asyncio.Future[ReceiveMessage] | None = request.scope["state"].pop(_EXPECTED, None)
-    return await (request.receive() if expected is None else expected)
+    expected: asyncio.Future[ReceiveMessage] | None = scope["state"].pop(_EXPECTED, None)
+    return await (receive() if expected is None else expected)
 
 
 async def read_body(request: ApiRequest, limit_bytes: int, timeout_seconds: float) -> bytes:
     """Return the whole body. Raises BodyTooLarge as soon as that is known, BodyTimeout, BadRequest."""
-    announced = header(request.scope, b"content-length")
-    expected = int(announced[:20]) if announced is not None and announced.isdecimal() else None
+    expected = content_length(request.scope)
     if expected is not None and expected > limit_bytes:
         raise BodyTooLarge(headers={"Connection": "close"})
     body = bytearray()
     try:
         async with asyncio.timeout(timeout_seconds):
             while True:
-                message = await next_message(request)
+                message = await next_message(request.scope, request.receive)
                 if message["type"] != "http.request":
                     raise BadRequest("The request body ended early.")
                 body += message.get("body", b"")

@@ -13,7 +13,7 @@ from msgspec import Struct
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from api.errors import BadRequest, BodyTimeout, BodyTooLarge, UnsupportedMediaType
-from api.requests import ApiRequest, header, next_message
+from api.requests import ApiRequest, content_length, header, next_message
 from domain.errors import Invalid
 
 MAX_FIELDS = 100
@@ -96,14 +96,13 @@ def _boundary(request: ApiRequest) -> str:
 
 
 async def _body(request: ApiRequest, limit_bytes: int, timeout_seconds: float) -> AsyncIterator[bytes]:
-    announced = header(request.scope, b"content-length")
-    if announced is not None and announced.isdecimal() and int(announced[:20]) > limit_bytes:
+    if (content_length(request.scope) or 0) > limit_bytes:
         raise BodyTooLarge(headers={"Connection": "close"})
     size = 0
     more = True
     while more:
         async with asyncio.timeout(timeout_seconds):
-            message = await next_message(request)
+            message = await next_message(request.scope, request.receive)
         if message["type"] != "http.request":
             raise BadRequest("The request body ended early.")
         chunk = message.get("body", b"")

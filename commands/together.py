@@ -6,6 +6,7 @@ load each is paid once for all that wait. A save that comes alone goes at once, 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from commands.save import Save, Saved
@@ -20,12 +21,12 @@ Write = Callable[[Sequence[Save]], Awaitable[list[Saved]]]
 
 
 class _Waiting:
-    """`drop` gives it up: set once it is under way."""
+    """`drop` gives it up, and returns what is ended by that: set once it is under way."""
 
     __slots__ = ("drop", "future", "ids", "save")
 
     def __init__(self, save: Save) -> None:
-        self.drop: Callable[[], None] | None = None
+        self.drop: Callable[[], asyncio.Future[Any] | None] | None = None
         self.save = save
         self.ids = {change.id for change in save.changes}
         self.future: asyncio.Future[Saved] = asyncio.get_running_loop().create_future()
@@ -50,10 +51,11 @@ class Together:
             return await asyncio.shield(waiting.future)
         except asyncio.CancelledError:
             waiting.future.cancel()
-            if waiting.drop is not None:
-                waiting.drop()
-            else:
+            if waiting.drop is None:
                 self._waiting.remove(waiting)
+            elif (ending := waiting.drop()) is not None:
+                # Who gave up may rely on it that nothing is written from here on.
+                await asyncio.wait([ending])
             raise
 
     async def close(self) -> None:
@@ -102,10 +104,12 @@ class Together:
     async def _settle(self, batch: list[_Waiting]) -> None:
         writing = asyncio.ensure_future(self._write([waiting.save for waiting in batch]))
 
-        def drop() -> None:
+        def drop() -> asyncio.Future[Any] | None:
             # One that gives up takes nothing from the others: its save goes on with theirs.
-            if all(waiting.future.cancelled() for waiting in batch):
-                writing.cancel()
+            if not all(waiting.future.cancelled() for waiting in batch):
+                return None
+            writing.cancel()
+            return writing
 
         for waiting in batch:
             waiting.drop = drop
