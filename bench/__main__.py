@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import scenarios
-from bench.growth import disk, grown, reads
+from bench.growth import disk, growth
 from bench.importing import importing
 from bench.pages import scenarios as pages
 from bench.patching import patching
@@ -17,7 +17,7 @@ from bench.peers.fill import fill
 from bench.race import Field, race, table
 from bench.report import RACE, Group, Row, keep, parts, show
 from bench.sellers import Seller, sellers
-from bench.stock import Share, stock
+from bench.stock import stock
 from commands.migrate import migrate
 from engines.reach import engines_of
 
@@ -51,49 +51,43 @@ def main() -> None:
 
 
 def _measure(environment: dict[str, str], folder: Path, names: Sequence[str], size: int) -> Iterator[Group]:
-    database_url = environment["DATABASE_URL"]
     everybody = sellers(size)
-    shown = [everybody[0], everybody[1]]
     asked_pages = [name for name in names if name in PAGES]
-    left = folder / "size"
-    if not left.exists():
-        migrate(database_url)
-        if size > PRODUCTS and asked_pages:
-            yield from _growth(environment, everybody, shown, asked_pages)
-        else:
-            _stock(database_url, [], everybody)
-        _say("filling the peers' tables …")
-        fill(database_url, everybody)
-        left.write_text(str(size))
-    elif left.read_text() != str(size):
-        raise SystemExit(f"{folder} holds {int(left.read_text()):,} products")
-    for seller in shown if asked_pages else ():
-        title = RACE.format(f"{seller.products:,} products of {size:,}")
-        _say(title)
-        field = Field(environment, folder, seller, bound=seller.number == 0)
-        yield table(title, list(race(field, asked_pages, _say)))
-    yield disk(database_url, size)
+    _stock(environment, folder, size)
+    if asked_pages:
+        yield from _reads(environment, folder, asked_pages, size)
+    yield disk(environment["DATABASE_URL"], size)
     yield from _parts(environment, folder, names, everybody)
 
 
-def _growth(
-    environment: dict[str, str], everybody: Sequence[Seller], shown: Sequence[Seller], names: Sequence[str]
-) -> Iterator[Group]:
-    """Measure at the usual size, then let everybody grow and measure again."""
-    early = sellers(PRODUCTS)
-    _stock(environment["DATABASE_URL"], [], early)
-    before = reads(environment, early[: len(shown)], names, _say)
-    _stock(environment["DATABASE_URL"], early, everybody)
-    after = reads(environment, shown, names, _say)
-    yield grown(before, after, (PRODUCTS, sum(seller.products for seller in everybody)))
+def _stock(environment: dict[str, str], folder: Path, size: int) -> None:
+    """Make the databases of so many products, where the folder does not hold them already."""
+    left = folder / "size"
+    if left.exists():
+        if left.read_text() != str(size):
+            raise SystemExit(f"{folder} holds {int(left.read_text()):,} products")
+        return
+    database_url = environment["DATABASE_URL"]
+    migrate(database_url)
+    _say(f"stocking {size:,} products …")
+    stock(database_url, sellers(size))
+    _say("filling the peers' tables …")
+    fill(database_url, sellers(size))
+    left.write_text(str(size))
 
 
-def _stock(database_url: str, before: Sequence[Seller], now: Sequence[Seller]) -> None:
-    """Give everybody the products they have now and had not before."""
-    had = {seller.number: seller.products for seller in before}
-    shares = [Share(seller, had.get(seller.number, 0), seller.products) for seller in now]
-    _say(f"stocking {sum(share.end - share.first for share in shares):,} products …")
-    stock(database_url, [share for share in shares if share.end > share.first])
+def _reads(environment: dict[str, str], folder: Path, names: Sequence[str], size: int) -> Iterator[Group]:
+    """Measure the reads of the large seller and of a small one; beyond the usual size also what the growth costs."""
+    shown = sellers(size)[:2]
+    for seller in shown:
+        title = RACE.format(f"{seller.products:,} products of {size:,}")
+        _say(title)
+        yield table(title, list(race(Field(environment, folder, seller, bound=seller.number == 0), names, _say)))
+    if size > PRODUCTS:
+        with engines_of(folder / "usual") as usual:
+            _stock(usual, folder / "usual", PRODUCTS)
+            pairs = list(zip(sellers(PRODUCTS), shown, strict=False))
+            yield growth((usual, environment), (PRODUCTS, size), pairs, names, _say)
 
 
 def _parts(

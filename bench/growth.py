@@ -1,49 +1,53 @@
-"""What a larger database costs: the same reads before and after it grew, with nothing cached, and the disk it takes."""
+"""What a larger database costs: the same reads at two sizes, in turns, with nothing cached, and the disk it takes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import psycopg
 
 from bench import load
-from bench.pages import scenarios
+from bench.pages import Scenario, scenarios
 from bench.peers.fill import url_of_peers
-from bench.race import CACHE_OFF, ROUNDS, SECONDS, WARM_SECONDS
+from bench.race import CACHE_OFF, ROUNDS, SECONDS, WARM_SECONDS, p99_ms, rate, times
 from bench.report import Group, Row
 from bench.sellers import Seller
-from bench.servers import api
+from bench.servers import Server, api
 
 SLOWER = 2.0
-Rates = dict[tuple[str, str], load.Load]
 
 
-def reads(
-    environment: Mapping[str, str], sellers: Sequence[Seller], names: Sequence[str], say: Callable[[str], None]
-) -> Rates:
-    """Measure each scenario for each of the sellers; keyed by (seller's name, scenario's name)."""
-    found: Rates = {}
-    with api(environment, **CACHE_OFF) as server:
-        for seller in sellers:
-            for scenario in scenarios(seller):
-                if scenario.name not in names:
-                    continue
-                say(f"  {seller.name}: {scenario.title} …")
-                requests = scenario.requests(seller)
-                load.run(server.port, *requests, seconds=WARM_SECONDS)
-                runs = [load.run(server.port, *requests, seconds=SECONDS) for _ in range(ROUNDS)]
-                found[seller.name, scenario.name] = sorted(runs)[len(runs) // 2]
-    return found
-
-
-def grown(before: Rates, after: Rates, sizes: tuple[int, int]) -> Group:
-    """Compare two measurements made at two sizes."""
-    header = ("", *(f"at {size:,} products" for size in sizes), "times slower", "p99", "wanted")
+def growth(
+    environments: tuple[Mapping[str, str], Mapping[str, str]],
+    sizes: tuple[int, int],
+    sellers: Sequence[tuple[Seller, Seller]],
+    names: Sequence[str],
+    say: Callable[[str], None],
+) -> Group:
+    """Compare the reads of two databases, the smaller one first; each seller is given as it is in the one and in the
+    other."""
     rows = []
-    for (seller, scenario), now in after.items():
-        then = before[seller, scenario]
-        slower = then.per_second / now.per_second
-        cells = (f"{seller}: {scenario}", *(f"{run.per_second:,.0f} requests/s" for run in (then, now)))
-        rows.append(Row((*cells, f"{slower:.2f}", f"{now.p99_ms:.0f} ms", f"≤ {SLOWER:g}"), slower <= SLOWER))
-    return Group(f"From {sizes[0]:,} to {sizes[1]:,} products, nothing cached", header, rows)
+    with api(environments[0], **CACHE_OFF) as small, api(environments[1], **CACHE_OFF) as large:
+        for pair in sellers:
+            for asked in zip(*(scenarios(seller) for seller in pair), strict=True):
+                if asked[0].name in names:
+                    say(f"  {pair[1].name}: {asked[1].name} …")
+                    rows.append(_row((small, large), pair, asked))
+    header = ("", *(f"of {size:,}" for size in sizes), "times slower", "p99", "wanted")
+    return Group(f"Reads of {sizes[0]:,} products grown to {sizes[1]:,}, requests/s, nothing cached", header, rows)
+
+
+def _row(servers: tuple[Server, Server], sellers: tuple[Seller, Seller], asked: tuple[Scenario, ...]) -> Row:
+    runs = [
+        partial(load.run, server.port, *scenario.requests(seller))
+        for server, seller, scenario in zip(servers, sellers, asked, strict=True)
+    ]
+    for run in runs:
+        run(seconds=WARM_SECONDS)
+    small, large = zip(*([run(seconds=SECONDS) for run in runs] for _ in range(ROUNDS)), strict=True)
+    slower = times(small, large)
+    whose = f"{sellers[1].name}, {sellers[1].products:,} products: {asked[1].title}"
+    cells = (whose, f"{rate(small):,.0f}", f"{rate(large):,.0f}", f"{slower:.2f}", f"{p99_ms(large):.0f} ms")
+    return Row((*cells, f"≤ {SLOWER:g}"), slower <= SLOWER)
 
 
 def disk(database_url: str, products: int) -> Group:

@@ -44,15 +44,15 @@ class Lap(NamedTuple):
     fastapi: Sequence[load.Load]
 
 
-def _rate(runs: Sequence[load.Load]) -> float:
+def rate(runs: Sequence[load.Load]) -> float:
     return median(run.per_second for run in runs)
 
 
-def _p99_ms(runs: Sequence[load.Load]) -> float:
+def p99_ms(runs: Sequence[load.Load]) -> float:
     return median(run.p99_ms for run in runs)
 
 
-def _times(ours: Sequence[load.Load], theirs: Sequence[load.Load]) -> float:
+def times(ours: Sequence[load.Load], theirs: Sequence[load.Load]) -> float:
     return median(one.per_second / other.per_second for one, other in zip(ours, theirs, strict=True))
 
 
@@ -83,16 +83,16 @@ def race(field: Field, names: Sequence[str], say: Callable[[str], None]) -> Iter
 
 def _row(field: Field, scenario: Scenario, lap: Lap) -> Row:
     held = lap.uncached if scenario is FIRST_PAGE else lap.shipped
-    ahead = (_times(held, lap.drf), _times(held, lap.fastapi))
-    wanted, met = _wanted(scenario, field.bound, ahead, _p99_ms(held))
+    ahead = (times(held, lap.drf), times(held, lap.fastapi))
+    wanted, met = _wanted(scenario, field.bound, ahead, p99_ms(held))
     limits = ["", ""]
     if scenario.limits:
         body = b"x" * max(run.body_bytes for run in held)
         statement = bare_statement(field.environment, field.seller, scenario)
         limits = [f"{_constant(body, field.folder):,.0f}", f"{statement:,.0f}"]
-    own = [cell for runs in lap[:2] for cell in (f"{_rate(runs):,.0f}", f"{_p99_ms(runs):.0f} ms")]
-    theirs = [f"{_rate(runs):,.0f}" for runs in lap[2:]]
-    return Row((scenario.title, *own, *theirs, *(f"{times:.0f}" for times in ahead), *limits, wanted), met)
+    own = [cell for runs in lap[:2] for cell in (f"{rate(runs):,.0f}", f"{p99_ms(runs):.0f} ms")]
+    theirs = [f"{rate(runs):,.0f}" for runs in lap[2:]]
+    return Row((scenario.title, *own, *theirs, *(f"{factor:.0f}" for factor in ahead), *limits, wanted), met)
 
 
 def _wanted(scenario: Scenario, bound: bool, ahead: tuple[float, float], p99_ms: float) -> tuple[str, bool]:
@@ -123,11 +123,11 @@ def _hot(field: Field) -> Row:
             for run in runs:
                 run(seconds=WARM_SECONDS)
             ours, limit = zip(*([run(seconds=SECONDS) for run in runs] for _ in range(ROUNDS)), strict=True)
-    share = _times(ours, limit)
+    share = times(ours, limit)
     wanted = f"≥ {OF_CONSTANT} of the constant handler" if field.bound else "–"
     cells = (
-        *("first page from the cache, beside the constant handler", f"{_rate(ours):,.0f}", f"{_p99_ms(ours):.0f} ms"),
-        *("", "", "", "", "", "", f"{_rate(limit):,.0f}, {share:.2f} of it", "", wanted),
+        *("first page from the cache, beside the constant handler", f"{rate(ours):,.0f}", f"{p99_ms(ours):.0f} ms"),
+        *("", "", "", "", "", "", f"{rate(limit):,.0f}, {share:.2f} of it", "", wanted),
     )
     return Row(cells, share >= OF_CONSTANT if field.bound else None)
 

@@ -4,7 +4,6 @@ import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
-from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -29,14 +28,6 @@ from projections.inline import inline_projections
 _BATCH = 500
 
 
-class Share(NamedTuple):
-    """The products of one seller from number `first` up to and without `end`."""
-
-    seller: Seller
-    first: int
-    end: int
-
-
 def open_bus(database_url: str) -> Bus:
     return Bus(Store(database_url, inline_projections()))
 
@@ -54,24 +45,22 @@ def register(bus: Bus, seller: Seller) -> None:
     bus.execute(key, seller.context)
 
 
-def stock(database_url: str, shares: Sequence[Share]) -> None:
-    """Give the sellers their products. The large seller's and the others' are written side by side."""
-    large = [share for share in shares if share.seller.number == 0]
-    small = [share for share in shares if share.seller.number != 0]
+def stock(database_url: str, sellers: Sequence[Seller]) -> None:
+    """Give the sellers their products. The first one's, who has half of them, and the others' are written side by
+    side."""
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        for done in [pool.submit(_stock, database_url, part) for part in (large, small)]:
+        for done in [pool.submit(_stock, database_url, part) for part in (sellers[:1], sellers[1:])]:
             done.result()
     with psycopg.connect(database_url, autocommit=True) as connection:
         # What autovacuum does in the minutes after: statistics, and the visibility map for reads of an index alone.
         connection.execute("VACUUM ANALYZE")
 
 
-def _stock(database_url: str, shares: Sequence[Share]) -> None:
+def _stock(database_url: str, sellers: Sequence[Seller]) -> None:
     bus = open_bus(database_url)
-    for seller, first, end in shares:
-        if first == 0:
-            register(bus, seller)
-        everything = albums(seller.number, first, end - first)
+    for seller in sellers:
+        register(bus, seller)
+        everything = albums(seller.number, 0, seller.products)
         while batch := list(islice(everything, _BATCH)):
             _save(bus, seller, batch)
     bus.store.close()
