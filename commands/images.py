@@ -17,7 +17,7 @@ from msgspec import Struct
 from PIL import Image, ImageCms, JpegImagePlugin, WebPImagePlugin
 
 from commands.image_header import Header, Unreadable, read_header
-from domain.errors import DeadwaxError
+from domain.errors import DeadwaxError, Unavailable
 
 SIZES = (256, 1024)
 """The longer side of the small sizes, in pixels."""
@@ -71,7 +71,7 @@ def upright(data: bytes, limit_pixels: int) -> Picture:
     """Decode the whole file and encode what it shows: its first frame, the right way up, in sRGB.
 
     A process does one at a time, so that it never needs more memory than the largest one takes: about five bytes for
-    each pixel of the limit. Raises NotAnImage, for what is too large too, of which nothing is decoded.
+    each pixel of the limit. Raises NotAnImage, for what is too large too, of which nothing is decoded; Unavailable.
     """
     try:
         header = read_header(data)
@@ -82,8 +82,17 @@ def upright(data: bytes, limit_pixels: int) -> Picture:
 
 
 def _upright(data: bytes, header: Header) -> Picture:
-    with _without_warnings():
-        return _encoded(_decoded(data, header), header)
+    try:
+        with _without_warnings():
+            return _encoded(_decoded(data, header), header)
+    except (NotAnImage, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            # Not the library's but the system's: no room for a file.
+            raise Unavailable from error
+        # Whatever a decoder makes of a broken file.
+        raise NotAnImage from error
 
 
 def small_sizes(data: bytes) -> dict[int, bytes]:
@@ -137,20 +146,12 @@ def _without_warnings() -> Iterator[None]:
 
 
 def _decoded(data: bytes, header: Header) -> Image.Image:
-    try:
-        image = Image.open(io.BytesIO(data), formats=(header.format,))
-        is_as_told = image.size == (header.width, header.height)
-        if (divisor := _shrink(header)) > 1:
-            image.draft(None, (header.width // divisor, header.height // divisor))
-        if is_as_told:
-            image.load()
-    except MemoryError:
-        raise
-    except Exception as error:
-        # Whatever a decoder makes of a broken file.
-        raise NotAnImage from error
-    if not is_as_told:
+    image = Image.open(io.BytesIO(data), formats=(header.format,))
+    if image.size != (header.width, header.height):
         raise NotAnImage
+    if (divisor := _shrink(header)) > 1:
+        image.draft(None, (header.width // divisor, header.height // divisor))
+    image.load()
     return image
 
 
@@ -178,7 +179,7 @@ def _options(image: Image.Image, header: Header) -> dict[str, Any]:
     match header.format:
         case "JPEG":
             tables = getattr(image, "quantization", {})
-            if image.mode == "CMYK" or _shrink(header) > 1 or sorted(tables) != list(range(len(tables))):
+            if image.mode == "CMYK" or _shrink(header) > 1 or not tables or sorted(tables) != list(range(len(tables))):
                 return {"quality": 92}
             # With the tables that it was made with it loses next to nothing and grows no larger.
             return {"qtables": tables, "subsampling": JpegImagePlugin.get_sampling(image)}
@@ -200,6 +201,7 @@ def _orientation(image: Image.Image) -> int:
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Return it in grey, colours or a palette of them, as screens show them: with its colour profile applied."""
     if image.mode in {"I;16", "I;16B", "I"}:
+        image.info.pop("transparency", None)
         return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     if image.mode == "1":
         return image.convert("L")
@@ -210,7 +212,7 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
                 image = image if image.mode == "CMYK" else _in_full_colour(image)
                 mode = "RGB" if image.mode == "CMYK" else image.mode
                 return ImageCms.profileToProfile(image, source, _SRGB, outputMode=mode) or image
-        except (ImageCms.PyCMSError, OSError):
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             # A profile that is none, or another kind of picture's: browsers ignore it too.
             pass
     if image.mode not in {"L", "LA", "RGB", "RGBA", "P"}:

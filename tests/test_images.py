@@ -394,6 +394,22 @@ def test_greys_of_every_depth_are_kept() -> None:
     assert found.mode == "L"
 
 
+@pytest.mark.parametrize("clear", [None, 0, 1])
+def test_pngs_of_every_make_are_kept(clear: int | None) -> None:
+    """Whatever their colours, their depth and the colour that stands for none."""
+    for colours, depths, channels in ((0, (1, 2, 4, 8, 16), 1), (2, (8, 16), 3), (3, (1, 2, 4, 8), 1), (4, (8, 16), 2)):
+        for depth in depths:
+            header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 4, depth, colours, 0, 0, 0))
+            palette = chunk(b"PLTE", bytes(range(6))) if colours == 3 else b""
+            clearing = {0: struct.pack(">H", clear or 0), 2: bytes(6), 3: bytes([clear or 0])}.get(colours)
+            tail = chunk(b"tRNS", clearing) if clear is not None and clearing is not None else b""
+            row = b"\x00" + b"\x00" * (depth * channels)
+            body = chunk(b"IDAT", zlib.compress(row * 4)) + chunk(b"IEND", b"")
+            found, raw = kept(b"\x89PNG\r\n\x1a\n" + header + palette + tail + body)
+            assert found.size == (8, 4), (colours, depth)
+            assert len(small_sizes(raw)) == 2, (colours, depth)
+
+
 def test_what_is_transparent_stays_so() -> None:
     clear = quarters().convert("RGBA")
     clear.putpixel((32, 16), (0, 0, 0, 0))
