@@ -8,7 +8,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from api import docs, errors, health, images, imports, inventory, keys, media, presences, products, reference
+from api import (
+    docs,
+    errors,
+    health,
+    images,
+    imports,
+    inventory,
+    keys,
+    media,
+    presences,
+    product_batch,
+    products,
+    reference,
+)
 from api.addresses import Addresses
 from api.front import Front
 from api.limits import Limits
@@ -42,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     app = Litestar(
         route_handlers=[
             *products.HANDLERS,
+            *product_batch.HANDLERS,
             *presences.HANDLERS,
             *inventory.HANDLERS,
             *images.HANDLERS,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-from commands import inventory, organization, presence, product
+from commands import inventory, organization, presence, product, product_batch
 from commands.imports import job
 from commands.recorder import Guard
 from commands.save import Receipt, Saved
@@ -37,6 +37,7 @@ class Handler(Protocol):
 HANDLERS: Mapping[Any, Handler] = {
     **organization.HANDLERS,
     **product.HANDLERS,
+    **product_batch.HANDLERS,
     **presence.HANDLERS,
     **inventory.HANDLERS,
     **job.HANDLERS,

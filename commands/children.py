@@ -28,10 +28,10 @@ def family(product: UUID, work: Work) -> Family:
     return found
 
 
-def items(of: Family, work: Work) -> list[Item]:
+def items(ids: Sequence[UUID], work: Work) -> list[Item]:
     """Raises Conflict where one of them has just gone."""
-    streams = work.store.load_all(of.items)
-    return [_still(inventory.fold(streams.get(id, ()))) for id in of.items]
+    streams = work.store.load_all(ids)
+    return [_still(inventory.fold(streams.get(id, ()))) for id in ids]
 
 
 def ended(of: Family, work: Work) -> list[Change]:
@@ -56,6 +56,17 @@ def _still(aggregate: T | None) -> T:
 def hold(product: UUID, version: int | None = None, revision: int | None = None) -> Step:
     """Lock the product: it is there, at `version`, and its family at `revision` where that is given, or Conflict."""
     return Step("hold_product(%b, %b::bigint, %b::bigint)", (product, version, revision))
+
+
+def hold_products(products: Sequence[UUID]) -> Step:
+    """Lock the products, given in the order of their ids."""
+    return Step("hold_products(%b)", (products,))
+
+
+def hold_families(held: Sequence[tuple[UUID, int, int]]) -> Step:
+    """As `hold` for many, each a product with its version and its family's revision, in the order of their ids."""
+    columns = [list(column) for column in zip(*held, strict=True)]
+    return Step("hold_families(%b, %b::bigint[], %b::bigint[])", columns)
 
 
 def adopt(product: UUID, child: UUID, kind: str, number: int | None = None) -> Step:

@@ -7,14 +7,14 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType
 
 from commands import children
-from commands.credits import given, resolve
+from commands.credits import Name, given, resolve
 from commands.save import Saved
 from commands.work import Work, change, refuse
 from domain.event import Change
 from domain.image import Image
 from domain.inventory.described import PRODUCT_FIELDS
 from domain.product import product as products
-from domain.product.events import ProductEvent
+from domain.product.events import Credit, ProductEvent
 from domain.product.product import Product
 
 
@@ -73,13 +73,22 @@ class DeleteProduct(Struct, frozen=True):
         return self.id
 
 
+def linked(command: CreateProduct | ReviseProduct, credits: Mapping[Name, Credit]) -> dict[str, Any]:
+    """Return the command's values with those that its names stand for: a blank name is none, one that is UNSET is
+    left out."""
+    names = given(command.artist_name, command.music_label_name)
+    values: dict[str, Any] = dict(command.values)
+    for field, name in (("artist", command.artist_name), ("music_label", command.music_label_name)):
+        if name is not UNSET:
+            values[field] = credits[names[field]] if field in names else None
+    return values
+
+
 def create(command: CreateProduct, work: Work) -> Saved:
     """The answer's document is the new product's; its id is the one key of `documents`."""
-    names = given(command.artist_name, command.music_label_name)
-    credits, changes = resolve(work, names.values())
-    linked = {field: credits[name] for field, name in names.items()}
+    credits, changes = resolve(work, given(command.artist_name, command.music_label_name).values())
     id = command.id or work.new_id()
-    event = products.create(id, {**command.values, **linked}, work.stamp)
+    event = products.create(id, linked(command, credits), work.stamp)
     return work.save([*changes, change(id, None, [event], products.evolve)], subject=id)
 
 
@@ -87,18 +96,14 @@ def revise(command: ReviseProduct, work: Work) -> Saved:
     """Raises NotFound, Invalid. What holds already makes no event."""
     product = work.load(command.id, products.fold)
     refuse(command.errors)
-    names = given(command.artist_name, command.music_label_name)
-    credits, changes = resolve(work, names.values())
-    values: dict[str, Any] = dict(command.values)
-    for field, name in (("artist", command.artist_name), ("music_label", command.music_label_name)):
-        if name is not UNSET:
-            values[field] = credits[names[field]] if field in names else None
-    revision = change(product.id, product, products.revise(product, values, work.stamp), products.evolve)
+    credits, changes = resolve(work, given(command.artist_name, command.music_label_name).values())
+    events = products.revise(product, linked(command, credits), work.stamp)
+    revision = change(product.id, product, events, products.evolve)
     changes.append(revision)
     if all(getattr(product, field) == getattr(revision.after, field) for field in PRODUCT_FIELDS):
         return work.save(changes, subject=product.id)
     family = children.family(product.id, work)
-    items = children.items(family, work)
+    items = children.items(family.items, work)
     changes += [Change(item.id, item, [], item, revision.after) for item in items]
     return work.save(changes, subject=product.id, steps=[children.hold(product.id, product.version, family.revision)])
 

@@ -16,9 +16,17 @@ class Claim(NamedTuple):
     holder: UUID
 
 
+class Part(NamedTuple):
+    """A piece of an answer's body: text, and the product whose document follows it; None where none does."""
+
+    text: str
+    product: UUID | None = None
+
+
 class Receipt(NamedTuple):
     """An Idempotency-Key and the answer it is bound to. `request` is a digest of method, path and body; `body` is
-    None until the write has made it: then the document of `subject` is taken. `headers` is JSON text.
+    None until the write has made it: then it is composed of `parts`, or is the document of `subject`. `headers` is
+    JSON text.
     """
 
     organization: UUID
@@ -28,6 +36,7 @@ class Receipt(NamedTuple):
     headers: str = "{}"
     subject: UUID | None = None
     body: str | None = None
+    parts: Sequence[Part] = ()
 
 
 class Replayed(Exception):

@@ -88,6 +88,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         Networks, Setting("DEADWAX_TRUSTED_PROXIES", "Whose X-Forwarded-* headers are believed")
     ] = ()
     body_limit_bytes: Annotated[Bytes, Setting("DEADWAX_BODY_LIMIT_BYTES", "Largest JSON body")] = 1024**2
+    batch_limit_bytes: Annotated[
+        Bytes, Setting("DEADWAX_BATCH_LIMIT_BYTES", "Largest JSON body of a batch of products")
+    ] = 8 * 1024**2
     upload_limit_bytes: Annotated[Bytes, Setting("DEADWAX_UPLOAD_LIMIT_BYTES", "Largest uploaded file")] = 64 * 1024**2
     image_limit_bytes: Annotated[Bytes, Setting("DEADWAX_IMAGE_LIMIT_BYTES", "Largest uploaded picture")] = 20 * 1024**2
     image_limit_pixels: Annotated[

@@ -91,7 +91,10 @@ def _claim_step(claims: Sequence[Claim]) -> Step:
 def _receipt_steps(receipts: Sequence[Receipt], documents: Mapping[UUID, str]) -> Iterator[Step]:
     whole = []
     for receipt in sorted(receipts, key=itemgetter(0, 1)):
-        if receipt.subject is not None and receipt.subject not in documents:
+        if receipt.parts:
+            call = "bind_composed_receipt(%b, %s, %b, %b::smallint, %s, %b::text[], %b::uuid[])"
+            yield Step(call, (*receipt[:5], *_columns(receipt.parts)))
+        elif receipt.subject is not None and receipt.subject not in documents:
             # A product that may have items and presences: its document is whole in the database alone.
             yield Step("bind_product_receipt(%b, %s, %b, %b::smallint, %s, %b)", receipt[:6])
         else:

@@ -1,6 +1,6 @@
 """The products' read model: `product_list`, one row a product, and its finished document in `product_document`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -80,6 +80,11 @@ def _revision(own: int, family: int) -> str:
 def expect(id: UUID, accepts: Callable[[str], bool]) -> Guard:
     """Return a guard that lets a write go on only while `accepts` holds for the product's revision. See guarded."""
     return guarded((_SQL["revision"],), id, lambda row: accepts(_revision(row["revision"], row["child_revision"])))
+
+
+async def documents(reader: Reader, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return the documents of those products that are there, whoever's they are."""
+    return dict(await reader.rows(_SQL["documents"], [list(ids)]))
 
 
 async def detail(reader: Reader, organization: UUID, id: UUID) -> Row | None:

@@ -24,13 +24,13 @@ ORDERS: dict[str, Order] = {
     "unlisted_first": Order("listed", bool, (("NOT listed", ""), ("listed", ""))),
     "price_high_low": nulls_last("price", AMOUNT),
     "price_low_high": forwards("price", AMOUNT),
+    "most_inventory": forwards("total_count DESC", NUMBER),
     # Most have none or a few: those share a place, in the order of their ids, which no index read backwards gives.
-    "most_inventory": Order(
-        "total_count DESC",
+    "least_inventory": Order(
+        "total_count",
         NUMBER,
-        (("total_count > 2", "total_count DESC"), *((f"total_count = {count}", "") for count in (2, 1, 0))),
+        (*((f"total_count = {count}", "") for count in range(3)), ("total_count > 2", "total_count")),
     ),
-    "least_inventory": forwards("total_count", NUMBER),
 }
 DEFAULT_ORDER = "-created"
 _DOCUMENT = "(SELECT document FROM product_document AS d WHERE d.id = p.id)"

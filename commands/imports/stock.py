@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from commands.children import INVENTORY, PRESENCE
+from commands.children import INVENTORY, PRESENCE, hold_families
 from commands.imports.arrivals import IMPORT_CLAIM, Arrivals, Copies, ImportRow
 from commands.presence import LISTING_CLAIM
 from commands.save import Claim
@@ -70,8 +70,7 @@ def bring_in_copies(
         adopted.presence(row, number)
     if families:
         held_families = [(id, of[id].version, family.revision) for id, family in sorted(families.items())]
-        call = "hold_families(%b, %b::bigint[], %b::bigint[])"
-        arrived.steps.append(Step(call, [list(column) for column in zip(*held_families, strict=True)]))
+        arrived.steps.append(hold_families(held_families))
     if adopted.children:
         columns = [list(column) for column in zip(*adopted.children, strict=True)]
         arrived.steps.append(Step("adopt_all(%b, %b, %b::text[])", columns))
