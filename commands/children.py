@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from commands.store import Family
+from commands.reading import Family
 from commands.work import Work, change
 from domain.errors import Conflict
 from domain.event import Change, Step

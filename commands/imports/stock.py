@@ -7,8 +7,8 @@ from uuid import UUID
 from commands.children import INVENTORY, PRESENCE, hold_families
 from commands.imports.arrivals import IMPORT_CLAIM, Arrivals, Copies, ImportRow
 from commands.presence import LISTING_CLAIM
+from commands.reading import Family
 from commands.save import Claim
-from commands.store import Family
 from commands.work import Work, change
 from domain import ids
 from domain.discogs import PLATFORM

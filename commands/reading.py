@@ -1,0 +1,122 @@
+"""What is asked of the log and of what stands beside it: streams, families, claims, receipts."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+import psycopg
+
+from commands.connections import has_died
+from commands.recorder import Connections, EventMapper, Rows, StoredEvent
+from commands.save import Receipt
+from domain.errors import IdempotencyMismatch, Unavailable
+from domain.event import DomainEvent
+
+S = TypeVar("S")
+
+_NEWEST = 2**62
+
+_SELECT_STREAM = b"""SELECT originator_id, originator_version, topic, state FROM events
+    WHERE originator_id = %b AND originator_version <= %b::bigint ORDER BY originator_version"""
+_SELECT_FIRSTS = b"""SELECT originator_id, originator_version, topic, state FROM events
+    WHERE originator_id = ANY(%b) AND originator_version = 1"""
+_SELECT_ALL = b"""SELECT originator_id, originator_version, topic, state FROM events
+    WHERE originator_id = ANY(%b) ORDER BY originator_id, originator_version"""
+_SELECT_FAMILIES = b"""SELECT p.id, f.child_revision, f.items_made, f.items, f.presences
+    FROM unnest(%b::uuid[]) AS p (id) CROSS JOIN LATERAL family(p.id) AS f"""
+_SELECT_NUMBERS = b"SELECT nextval('presence_number') AS number FROM generate_series(1, %b::integer)"
+_SELECT_HOLDERS = b"SELECT value, holder FROM claim WHERE organization = %b AND kind = %s AND value = ANY(%b)"
+_SELECT_CLAIMS = b"SELECT holder, value FROM claim WHERE kind = %s AND holder = ANY(%b)"
+_SELECT_RECEIPT = b"SELECT request, status, headers, body FROM receipt WHERE organization = %b AND key = %s"
+_DELETE_RECEIPTS = b"DELETE FROM receipt WHERE created < now() - make_interval(secs => %s) RETURNING 1"
+
+
+class Family(NamedTuple):
+    """A product's items and presences, oldest first. `revision` counts their events, `items_made` all items ever."""
+
+    revision: int
+    items_made: int
+    items: Sequence[UUID]
+    presences: Sequence[UUID]
+
+
+class Reading:
+    """The questions of a store. Every method raises Unavailable where the database does not answer."""
+
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
+        self._mapper = EventMapper()
+
+    def load(self, id: UUID, fold: Callable[[Iterable[DomainEvent]], S], version: int | None = None) -> S:
+        """Fold a stream, up to `version` when given. An unknown id folds no events."""
+        rows = self._rows(_SELECT_STREAM, [id, version if version is not None else _NEWEST])
+        return fold(self._mapper.to_domain_event(StoredEvent(**row)) for row in rows)
+
+    def firsts(self, ids: Sequence[UUID]) -> dict[UUID, DomainEvent]:
+        """Return the first event of each stream of `ids` that exists."""
+        rows = self._rows(_SELECT_FIRSTS, [list(ids)])
+        return {row["originator_id"]: self._mapper.to_domain_event(StoredEvent(**row)) for row in rows}
+
+    def load_all(self, ids: Sequence[UUID]) -> dict[UUID, list[DomainEvent]]:
+        """Return the events of each stream of `ids` that exists, oldest first."""
+        streams: dict[UUID, list[DomainEvent]] = {}
+        for row in self._rows(_SELECT_ALL, [list(ids)]) if ids else ():
+            streams.setdefault(row["originator_id"], []).append(self._mapper.to_domain_event(StoredEvent(**row)))
+        return streams
+
+    def family(self, product: UUID) -> Family | None:
+        """Return what belongs to the product at this moment; None where it is gone."""
+        return self.families([product]).get(product)
+
+    def families(self, products: Sequence[UUID]) -> dict[UUID, Family]:
+        """Return what belongs to each of the products at this moment; those that are gone are left out."""
+        return {id: Family(*family) for id, *family in map(dict.values, self._rows(_SELECT_FAMILIES, [list(products)]))}
+
+    def next_presence_numbers(self, count: int) -> list[int]:
+        """Return numbers that no presence of the deployment has or had, ascending."""
+        return sorted(row["number"] for row in self._rows(_SELECT_NUMBERS, [count]))
+
+    def holders(self, organization: UUID, kind: str, values: Sequence[str]) -> dict[str, UUID]:
+        """Return who holds which of `values`; values without a holder are left out."""
+        rows = self._rows(_SELECT_HOLDERS, [organization, kind, list(values)])
+        return {row["value"]: row["holder"] for row in rows}
+
+    def claims(self, kind: str, holders: Sequence[UUID]) -> dict[UUID, list[str]]:
+        """Return what each of `holders` holds of this kind; those that hold nothing are left out."""
+        held: dict[UUID, list[str]] = {}
+        for row in self._rows(_SELECT_CLAIMS, [kind, list(holders)]):
+            held.setdefault(row["holder"], []).append(row["value"])
+        return held
+
+    def receipt(self, organization: UUID, key: str, request: bytes) -> Receipt | None:
+        """Return the answer bound to the key. Raises IdempotencyMismatch where it was another request's."""
+        rows = self._rows(_SELECT_RECEIPT, [organization, key])
+        if not rows:
+            return None
+        [row] = rows
+        if bytes(row["request"]) != request:
+            raise IdempotencyMismatch
+        return Receipt(organization, key, request, row["status"], row["headers"], None, row["body"])
+
+    def forget_receipts(self, older_than_seconds: int) -> int:
+        """Delete the receipts past their time; return how many there were."""
+        return len(self._rows(_DELETE_RECEIPTS, [older_than_seconds]))
+
+    def _rows(self, statement: bytes, values: Sequence[Any]) -> Rows:
+        with reachable():
+            try:
+                return self.connections.rows(statement, values)
+            except psycopg.OperationalError as error:
+                if not has_died(error):
+                    raise
+            # The connections that died with it are replaced by now. What comes through here can be done twice.
+            return self.connections.rows(statement, values)
+
+
+@contextlib.contextmanager
+def reachable() -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise Unavailable from error
