@@ -6,7 +6,16 @@ from contextlib import contextmanager
 
 from commands.settings import Settings
 from commands.store import Store
+from domain.errors import DeadwaxError
+from domain.fields import FieldError
+from domain.organization.form import NAME
 from projections.organizations import Organization
+
+_SHOWN_ORGANIZATIONS = 20
+
+
+class NoSuchOrganization(DeadwaxError):
+    """There is no organization of this name."""
 
 
 @contextmanager
@@ -38,6 +47,28 @@ def opened_store(database_url: str, pool_size: int = 1) -> Iterator[Store]:
 def all_organizations(database_url: str) -> list[Organization]:
     """Return every organization, oldest first."""
     return asyncio.run(_organizations(database_url))
+
+
+def organization_name(name: str) -> str:
+    """Return the name as an organization would have it. Raises NoSuchOrganization where none can."""
+    try:
+        wanted: str = NAME.parse(name)
+    except FieldError as error:
+        raise NoSuchOrganization(f"{name[:80]!r}: {' '.join(map(str, error.args))}") from None
+    return wanted
+
+
+def named_organization(database_url: str, name: str | None) -> Organization:
+    """Return the organization; without a name the one that there is. Raises NoSuchOrganization, naming those."""
+    known = all_organizations(database_url)
+    found = [one for one in known if name is None or one.name.casefold() == organization_name(name).casefold()]
+    if len(found) == 1 or (found and name is not None):
+        return found[0]
+    shown = ", ".join(one.name for one in known[:_SHOWN_ORGANIZATIONS])
+    more = " …" if len(known) > _SHOWN_ORGANIZATIONS else ""
+    there = f"There are: {shown}{more}." if known else "There is none yet."
+    said = "Whose? Say --organization." if name is None else f"There is no organization {organization_name(name)!r}."
+    raise NoSuchOrganization(f"{said} {there}")
 
 
 async def _organizations(database_url: str) -> list[Organization]:

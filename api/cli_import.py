@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 import typer
 
-from api.cli_database import all_organizations, database, opened_store
+from api.cli_database import NoSuchOrganization, database, named_organization, opened_store, organization_name
 from commands.imports.direct import Summary, run
 from commands.imports.errors import UnreadableFile
 from commands.imports.formats import TITLES
@@ -21,17 +21,10 @@ from commands.store import Store
 from domain.choices import PRODUCT_TYPES
 from domain.currencies import CURRENCIES
 from domain.errors import DeadwaxError
-from domain.fields import FieldError
-from domain.organization.form import NAME
 from domain.presence.prices import USD
 
 STDIN = "-"
 SHOWN = 10
-_SHOWN_ORGANIZATIONS = 20
-
-
-class NoSuchOrganization(DeadwaxError):
-    """There is no organization of this name."""
 
 
 class RejectsNotWritten(DeadwaxError):
@@ -118,20 +111,13 @@ def _stem(file: str) -> str:
 
 def _owner(url: str, store: Store, name: str, create: bool) -> UUID:
     """Return the organization's id. Raises NoSuchOrganization, naming those there are."""
+    wanted = organization_name(name)
     try:
-        wanted: str = NAME.parse(name)
-    except FieldError as error:
-        raise NoSuchOrganization(f"{name[:80]!r}: {' '.join(map(str, error.args))}") from None
-    known = all_organizations(url)
-    for organization in known:
-        if organization.name.casefold() == wanted.casefold():
-            return organization.id
-    if create:
-        return _create(store, wanted)
-    shown = ", ".join(organization.name for organization in known[:_SHOWN_ORGANIZATIONS])
-    more = " …" if len(known) > _SHOWN_ORGANIZATIONS else ""
-    there = f"There are: {shown}{more}." if known else "There is none yet."
-    raise NoSuchOrganization(f"There is no organization {wanted!r}. {there} --create-organization makes it.")
+        return named_organization(url, wanted).id
+    except NoSuchOrganization as error:
+        if create:
+            return _create(store, wanted)
+        raise NoSuchOrganization(f"{error} --create-organization makes it.") from None
 
 
 def _create(store: Store, name: str) -> UUID:
