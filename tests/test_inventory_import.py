@@ -23,7 +23,7 @@ from domain.imports import imports
 from domain.imports.events import ImportAdvanced, ImportRequested
 from projections.rebuild import rebuild
 from tests.importing import SHARED, Shop, eventually, hand_in, needs_shared, numbers, shop, status, working
-from tests.scenario import NOW, ORGANIZATION
+from tests.scenario import STAMP
 
 HEADER_2020 = [
     "listing_id",
@@ -291,12 +291,9 @@ def test_a_worker_that_is_killed_leaves_nothing_half_done(at: Shop, settings: Se
 
 
 def test_what_older_imports_told_is_still_read() -> None:
-    base = {"timestamp": NOW, "organization": ORGANIZATION, "actor": "system", "correlation_id": "r"}
     id = UUID(int=5)
-    requested = ImportRequested(
-        originator_id=id, originator_version=1, filename="a", blob="b", size_bytes=1, sha256="", type="physical", **base
-    )
-    advanced = ImportAdvanced(originator_id=id, originator_version=2, rows=9, created=7, unchanged=2, **base)
+    requested = ImportRequested(**STAMP.on(id, 1), filename="a", blob="b", size_bytes=1, sha256="", type="physical")
+    advanced = ImportAdvanced(**STAMP.on(id, 2), rows=9, created=7, unchanged=2)
     state = imports.fold([requested, advanced])
     assert state is not None
     assert (state.currency, state.products_created, state.items_created) == ("USD", 7, 0)
