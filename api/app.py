@@ -19,6 +19,7 @@ from api import (
     media,
     presences,
     product_batch,
+    product_export,
     products,
     reference,
 )
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         route_handlers=[
             *products.HANDLERS,
             *product_batch.HANDLERS,
+            *product_export.HANDLERS,
             *presences.HANDLERS,
             *inventory.HANDLERS,
             *images.HANDLERS,

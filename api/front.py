@@ -50,7 +50,7 @@ class Front:
         request_id = _request_id(scope)
         scope["state"]["request_id"] = request_id.decode()
         method: str = scope["method"]
-        is_head = method == "HEAD"
+        is_head = scope["state"]["is_head"] = method == "HEAD"
         if is_head:
             # What GET would say, without its body.
             scope["method"] = "GET"

@@ -1,5 +1,6 @@
 """One page of products: filters and orders over the organization's rows."""
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,7 @@ ORDERS: dict[str, Order] = {
     ),
 }
 DEFAULT_ORDER = "-created"
+BATCH_ROWS = 100
 _DOCUMENT = "(SELECT document FROM product_document AS d WHERE d.id = p.id)"
 
 
@@ -120,3 +122,20 @@ async def walk(reader: Reader, organization: UUID, asked: ProductQuery, product_
     return await walked(
         reader, rows, _DOCUMENT, total=total, after=asked.after, size=asked.page_size, sort_below=sort_below
     )
+
+
+async def batches(
+    reader: Reader, organization: UUID, asked: ProductQuery, product_count: int
+) -> AsyncIterator[Sequence[str]]:
+    """Yield the documents of all products that match, in order: at least one batch, which may be empty.
+
+    Each batch is read when it is wanted, after the place where the one before it ended; nothing is held in between.
+    """
+    rows, total, sort_below = await _counted(reader, organization, asked, product_count)
+    after = None
+    while True:
+        step = await walked(reader, rows, _DOCUMENT, total=total, after=after, size=BATCH_ROWS, sort_below=sort_below)
+        yield step.results
+        if step.following is None:
+            return
+        after = step.following

@@ -151,7 +151,9 @@ def _answer(answer: Answered) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": ref(answer.schema) if answer.schema else {"type": "string"}}
         if answer.example is not None:
             content["examples"] = {"example": {"value": answer.example}}
-        made["content"] = {answer.media_type: content}
+        made["content"] = dict.fromkeys((answer.media_type, *answer.other_media_types), content)
+    if answer.links:
+        made["links"] = {id: {"operationId": id, "parameters": {**at}} for id, at in answer.links.items()}
     return made
 
 

@@ -20,13 +20,18 @@ class Parameter(Struct, frozen=True, kw_only=True):
 
 
 class Answered(Struct, frozen=True, kw_only=True):
-    """One good answer. `schema` names a component; None means that there is no body."""
+    """One good answer. `schema` names a component; None means that there is no body.
+
+    `links` are the operations that take what is answered, by id, each with where its parameters come from.
+    """
 
     description: str
     schema: str | None = None
     example: Any = None
     headers: tuple[str, ...] = ()
     media_type: str = "application/json"
+    other_media_types: Sequence[str] = ()
+    links: Mapping[str, Mapping[str, str]] = {}
 
 
 class Body(Struct, frozen=True, kw_only=True):
