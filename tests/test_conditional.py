@@ -106,7 +106,7 @@ async def test_a_read_on_one_process_sees_what_the_other_has_answered(plain_sett
             assert (await two.get(PRODUCTS)).json()["count"] == number + 1
 
 
-@pytest.mark.parametrize("name", ["products", "imports", "api-keys", "platforms", "choices"])
+@pytest.mark.parametrize("name", ["products", "inventory", "imports", "api-keys", "platforms", "choices"])
 async def test_every_list_has_a_tag(api: httpx.AsyncClient, name: str) -> None:
     first = await api.get(f"/api/v1/{name}/")
     again = await api.get(f"/api/v1/{name}/", headers={"If-None-Match": first.headers["etag"]})

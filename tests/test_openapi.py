@@ -10,10 +10,16 @@ from msgspec.structs import fields as fields_of
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from api.app import create_app
+from api.openapi.bodies import FORMS
 from api.openapi.document import document
 from api.openapi.operation import Operation
+from api.openapi.shapes import ref
 from commands.settings import Settings
-from domain.product.form import CREATE, READ_ONLY, REVISE
+from domain.inventory import form as inventory
+from domain.presence import form as presence
+from domain.product import form as product
+from projections.item_document import ItemDocument
+from projections.presence_document import PresenceDocument
 from projections.product_document import ProductDocument
 
 
@@ -62,9 +68,14 @@ def test_every_example_of_a_parameter_matches_its_schema(spec: dict[str, Any]) -
                     assert jsonschema_rs.is_valid(parameter["schema"], parameter["example"]), parameter["name"]
 
 
-def test_the_examples_of_request_bodies_are_taken() -> None:
-    assert not CREATE.parse({name: field.example for name, field in CREATE.fields.items()}, strict=True).errors
-    assert not REVISE.parse({name: field.example for name, field in REVISE.fields.items()}, strict=True).errors
+@pytest.mark.parametrize("name", FORMS)
+def test_the_examples_of_request_bodies_are_taken(spec: dict[str, Any], name: str) -> None:
+    form = FORMS[name]
+    assert not form.parse({name: field.example for name, field in form.fields.items()}, strict=True).errors
+    bodies = [content for _, content in contents(spec) if content["schema"] == ref(name)]
+    assert bodies
+    for content in bodies:
+        assert not form.parse(content["examples"]["example"]["value"], strict=True).errors
 
 
 def test_every_handler_of_the_api_is_in_the_document(app: Litestar) -> None:
@@ -97,10 +108,28 @@ def test_pages_and_orders_are_free_strings_and_unknown_properties_are_allowed(sp
         assert schema.get("additionalProperties") is not False
 
 
-def test_every_field_of_a_product_is_either_written_or_read_only() -> None:
-    shown = {field.name for field in fields_of(ProductDocument)}
-    assert shown - CREATE.fields.keys() == READ_ONLY
-    assert REVISE.fields.keys() == CREATE.fields.keys() - {"type"}
+@pytest.mark.parametrize(
+    ("document", "form", "fixed"),
+    [(ProductDocument, product, "type"), (ItemDocument, inventory, "product_uid"), (PresenceDocument, presence, "")],
+)
+def test_every_field_is_either_written_or_read_only(document: Any, form: Any, fixed: str) -> None:
+    shown = {field.name for field in fields_of(document)}
+    assert shown - form.CREATE.fields.keys() == form.READ_ONLY
+    assert form.REVISE.fields.keys() == form.CREATE.fields.keys() - {fixed}
+
+
+def test_every_link_leads_to_an_operation_and_gives_its_path(spec: dict[str, Any]) -> None:
+    operations = {o["operationId"]: o for methods in spec["paths"].values() for o in methods.values()}
+    links = [
+        link
+        for operation in operations.values()
+        for answer in operation["responses"].values()
+        for link in answer.get("links", {}).values()
+    ]
+    assert len(links) > 10
+    for link in links:
+        parameters = operations[link["operationId"]]["parameters"]
+        assert link["parameters"].keys() == {p["name"] for p in parameters if p["in"] == "path"}, link
 
 
 @pytest.mark.anyio

@@ -45,7 +45,11 @@ LIST = _ITEM.pages(
     ordering(ORDERS, "-created"),
     CURSOR,
 )
-CREATE = _ITEM.create(ITEM_CREATE, description="One copy of a product. Only `product_uid` is required.")
+CREATE = _ITEM.create(
+    ITEM_CREATE,
+    description="One copy of a product. Only `product_uid` is required.",
+    leads_to=("listPhotos", "createPhoto"),
+)
 GET = _ITEM.get()
 REVISE = _ITEM.revise(ITEM_REVISE, REVISED_ITEM)
 DELETE = _ITEM.delete()

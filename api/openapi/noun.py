@@ -69,14 +69,25 @@ class Noun(Struct, frozen=True, kw_only=True):
             problems=problems,
         )
 
-    def create(self, body: Any, made: Any = None, *, description: str = "", problems: Sequence[int] = ()) -> Operation:
+    def create(
+        self,
+        body: Any,
+        made: Any = None,
+        *,
+        description: str = "",
+        problems: Sequence[int] = (),
+        leads_to: Sequence[str] = (),
+    ) -> Operation:
         """Declare the POST whose body is the component `…Create`; `body` is an example of it, `made` what comes of it
-        where that is not the noun's own example."""
+        where that is not the noun's own example. `leads_to` are operations whose path begins as this object's does."""
+        path = {parameter.name: f"$request.path.{parameter.name}" for parameter in self.within}
+        path[self.uid.name] = f"$response.body#/{self.uid.name}"
         answer = Answered(
             description="What was created.",
             schema=self.schema,
             example=made or self.example,
             headers=("ETag", "Location", "Idempotent-Replayed"),
+            links=dict.fromkeys((*(f"{verb}{self.schema}" for verb in ("get", "revise", "delete")), *leads_to), path),
         )
         return Operation(
             id=f"create{self.schema}",

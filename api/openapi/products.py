@@ -48,7 +48,12 @@ LIST = _PRODUCT.pages(
     ordering(ORDERS, "-created"),
     CURSOR,
 )
-CREATE = _PRODUCT.create(PRODUCT_CREATE, NEW_PRODUCT, description="Only `title` is required.")
+CREATE = _PRODUCT.create(
+    PRODUCT_CREATE,
+    NEW_PRODUCT,
+    description="Only `title` is required.",
+    leads_to=("replaceProductImage", "listPresences", "createPresence"),
+)
 GET = _PRODUCT.get()
 REVISE = _PRODUCT.revise(PRODUCT_REVISE, REVISED_PRODUCT)
 DELETE = _PRODUCT.delete(description="Its inventory items and presences go with it.")
