@@ -98,6 +98,7 @@ def test_answers_are_what_the_document_says(port: int, key: Key, database_url: s
     careful = make_key(database_url, scopes=("read", "write"), of=key.organization).text
     (tmp_path / "schemathesis.toml").write_text(configuration(there(port, careful)))
     phases = "--phases=examples,coverage,fuzzing"
-    assert schemathesis(tmp_path, port, careful, 18, phases, EVERYTHING_BUT_KEYS, "--max-examples=5") > 300
-    schemathesis(tmp_path, port, careful, 4, "--phases=stateful", EVERYTHING_BUT_KEYS, "--max-examples=5")
-    assert schemathesis(tmp_path, port, key.text, 4, "--phases=examples", "--include-path-regex=/api-keys/$")
+    made = schemathesis(tmp_path, port, careful, 18, phases, EVERYTHING_BUT_KEYS, "--max-examples=5")
+    made += schemathesis(tmp_path, port, careful, 4, "--phases=stateful", EVERYTHING_BUT_KEYS, "--max-examples=5")
+    made += schemathesis(tmp_path, port, key.text, 4, "--phases=examples", "--include-path-regex=/api-keys/$")
+    assert made > 100
