@@ -125,11 +125,11 @@ def memory(environment: Mapping[str, str], seller: Seller, requests: int = 100_0
 
 
 def rebuilding(database_url: str) -> list[Row]:
-    """The product list from the log, with its indexes, caught up and swapped in."""
+    """Everything that lists show from the log, with its indexes, caught up and swapped in."""
     rates = []
     for _ in range(3):
         started = time.perf_counter()
         rebuilt = rebuild(database_url)
         rates.append(rebuilt.events / (time.perf_counter() - started))
-    name = f"rebuild of the product list: {rebuilt.products:,} products, {rebuilt.events:,} events"
+    name = f"rebuild of the catalogue: {rebuilt.products:,} products, {rebuilt.events:,} events"
     return [rate(name, "events/s", rates, 30_000)]
