@@ -86,7 +86,7 @@ async def _discogs(url: str, owner: Organization, file: IO[str], currency: str, 
     with Progress(*columns, console=console, transient=True, disable=not is_shown) as bar:
         async with Reader(url, size=1) as reader:
             found = await sellable(reader, owner.id)
-            task = bar.add_task("Exporting", total=found.count)
+            task = bar.add_task("Exporting", total=found.total)
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([*COLUMNS, LOCATION] if found.has_location else COLUMNS)
             width = len(COLUMNS) + found.has_location
@@ -98,7 +98,7 @@ async def _discogs(url: str, owner: Organization, file: IO[str], currency: str, 
                 else:
                     written += 1
                     writer.writerow(row.cells[:width])
-    typer.echo(f"{written:,} items written, {left_out:,} left out", err=True)
+    typer.echo(f"{written:,} {'item' if written == 1 else 'items'} written, {left_out:,} left out", err=True)
 
 
 _WRITERS = {Format.DISCOGS: _discogs}

@@ -80,7 +80,7 @@ class LeftOut(NamedTuple):
 class Sellable(NamedTuple):
     """How many items there are to write, and whether any has a LOCATION."""
 
-    count: int
+    total: int
     has_location: bool
 
 
