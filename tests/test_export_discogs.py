@@ -53,7 +53,7 @@ def test_an_upload_file_comes_back_byte_for_byte_and_changes_nothing(at: Shop, s
     done = deadwax(settings)
     assert done.returncode == 0, done.stderr
     assert done.stdout == TEMPLATE.encode()
-    assert done.stderr == b"1 items written, 0 left out\n"
+    assert done.stderr == b"1 item written, 0 left out\n"
     assert made(at, done.stdout) == (0, 0, 0)
 
 
@@ -102,7 +102,7 @@ def test_what_discogs_would_not_take_is_named_with_the_reason(at: Shop, settings
     assert f" of {ids.uid(ids.PRODUCT, product)} " in lines[0]
     assert lines[1].endswith("'Album 5134861': it has no condition_item, which Discogs requires")
     assert lines[2].endswith("'Album 5134861': it has no price in USD")
-    assert lines[3:] == ["1 items written, 3 left out"]
+    assert lines[3:] == ["1 item written, 3 left out"]
     assert len(done.stdout.splitlines()) == 2
 
 
