@@ -99,7 +99,7 @@ def _parts(
     measures: dict[str, Callable[[], list[Row]]] = {
         "list": lambda: scenarios.listing(environment, reader, folder),
         "patch": lambda: patching(environment, writer),
-        "rebuild": lambda: scenarios.rebuilding(database_url),
+        "rebuild": lambda: scenarios.rebuilding(database_url, reader),
         "memory": lambda: scenarios.memory(environment, reader),
         "create": lambda: scenarios.creating(environment, writer),
         "import": lambda: importing(database_url, folder),

@@ -50,8 +50,11 @@ def ratio(name: str, unit: str, pairs: Sequence[tuple[float, float]], at_least: 
     return Row((name, *shown, f"{value:.2f}", f"≥ {at_least:g}"), value >= at_least)
 
 
-def rate(name: str, unit: str, values: Iterable[float], at_least: float) -> Row:
+def rate(name: str, unit: str, values: Iterable[float], at_least: float | None) -> Row:
+    """Show the median; with `at_least` None nothing is wanted of it."""
     value = median(values)
+    if at_least is None:
+        return Row((name, f"{value:,.0f} {unit}", "–", "–", "–"), None)
     shown = (f"{value:,.0f} {unit}", "–", f"{value / at_least:.2f}", f"≥ {at_least:,.0f} {unit}")
     return Row((name, *shown), value >= at_least)
 

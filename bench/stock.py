@@ -66,6 +66,24 @@ def _stock(database_url: str, sellers: Sequence[Seller]) -> None:
     bus.store.close()
 
 
+def stock_alone(database_url: str, seller: Seller) -> None:
+    """Give the seller products without items and presences, each of them revised once."""
+    bus = open_bus(database_url)
+    register(bus, seller)
+    everything = albums(seller.number, 0, seller.products)
+    while batch := list(islice(everything, _BATCH)):
+        bus.store.save([_revised(album, Stamp(album.created, *seller.context)) for album in batch])
+    bus.store.close()
+
+
+def _revised(album: Album, stamp: Stamp) -> Change:
+    created = products.create(album.id, album.values, stamp)
+    product = products.evolve(None, created)
+    assert product is not None
+    events = [created, *products.revise(product, {"license_notes": "For personal use."}, stamp)]
+    return change(album.id, None, events, products.evolve)
+
+
 def _save(bus: Bus, seller: Seller, batch: Sequence[Album]) -> None:
     work = bus.work(seller.context)
     names = {(ARTIST, album.artist_name) for album in batch} | {(LABEL, album.music_label_name) for album in batch}
