@@ -42,7 +42,8 @@ class RevisePresence(Struct, frozen=True, kw_only=True):
 
     @property
     def subject(self) -> UUID:
-        return self.id
+        # Its product, as for all that writes to one family: they take turns instead of refusing each other.
+        return self.product
 
 
 class DeletePresence(Struct, frozen=True):
@@ -51,7 +52,7 @@ class DeletePresence(Struct, frozen=True):
 
     @property
     def subject(self) -> UUID:
-        return self.id
+        return self.product
 
 
 def create(command: CreatePresence, work: Work) -> Saved:

@@ -327,6 +327,7 @@ async def test_delete_ends_it_everywhere_at_once(api: httpx.AsyncClient) -> None
     for method in ("GET", "PATCH", "DELETE"):
         missing = await api.request(method, path, json={"status": 1} if method == "PATCH" else None)
         assert (missing.status_code, missing.content) == MISSING
+    assert (await api.patch(path, content="{")).content == MISSING[1]
     assert await listed(api, product) == [kept]
     assert (await detail(api, product))["marketplace_presences"] == [kept]
 
