@@ -24,11 +24,15 @@ def is_known(scope: Scope, etag: str) -> bool:
     return given.strip() == ANY or any(tag == etag for _, tag in _TAG.findall(given))
 
 
-def tagged(scope: Scope, body: bytes, headers: Iterable[Header] = (CACHED,)) -> Answer:
-    """Answer with a body whose tag is its own digest, or with 304 where the client has it."""
-    tag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
+def unless_known(scope: Scope, body: bytes, tag: str, headers: Iterable[Header] = (CACHED,)) -> Answer:
+    """Answer a GET with a body that has this tag, or with 304 where the client has it."""
     mine = [(b"etag", tag.encode()), *headers]
     return Answer(status=304, headers=mine) if is_known(scope, tag) else Answer(body, headers=mine)
+
+
+def tagged(scope: Scope, body: bytes, headers: Iterable[Header] = (CACHED,)) -> Answer:
+    """Answer as `unless_known` does; the tag is the body's own digest."""
+    return unless_known(scope, body, f'"{blake2b(body, digest_size=12).hexdigest()}"', headers)
 
 
 def content_tag(document: str) -> str:

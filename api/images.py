@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from api import inventory, products
 from api.answers import Answer
 from api.auth import admit
-from api.conditional import CACHED, accepted, is_known, tagged
+from api.conditional import accepted, tagged, unless_known
 from api.idempotency import receipt_for, replay
 from api.objects import guard, path_id, raw, show
 from api.openapi import images as declared
@@ -94,11 +94,7 @@ async def add_photo(request: ApiRequest) -> Answer:
 
 @get(PHOTO, before_request=admit, scope="read", operation=declared.GET_PHOTO)
 async def get_photo(request: ApiRequest) -> Answer:
-    photo = await _photo(request)
-    headers = [(b"etag", _TAG.encode()), CACHED]
-    if is_known(request.scope, _TAG):
-        return Answer(status=304, headers=headers)
-    return Answer(photo, headers=headers)
+    return unless_known(request.scope, await _photo(request), _TAG)
 
 
 @delete(PHOTO, before_request=admit, scope="write", status_code=200, operation=declared.REMOVE_PHOTO)

@@ -42,9 +42,14 @@ class PageCache:
         if kept is not None and kept.revision == revision:
             self._kept.move_to_end(question)
             return kept.page
-        page: Page = await self._flights.ask((question, revision), make)
-        if self._limit_bytes:
-            self._keep(question, _Kept(revision, page))
+
+        async def fresh() -> Page:
+            page = await make()
+            if self._limit_bytes:
+                self._keep(question, _Kept(revision, page))
+            return page
+
+        page: Page = await self._flights.ask((question, revision), fresh)
         return page
 
     def _keep(self, question: Hashable, kept: _Kept) -> None:

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from api.answers import Answer
 from api.auth import admit
-from api.conditional import CACHED, is_known
+from api.conditional import CACHED, is_known, unless_known
 from api.cursors import spelled
 from api.errors import InvalidPage
 from api.objects import create, guard, page_of, path_id, said, show, walk_of
@@ -84,9 +84,7 @@ async def get_product(request: ApiRequest) -> Answer:
         return Page(within.fill(request, row.document), etag(row.revision))
 
     question = (ONE, caller.organization.int, within.addresses.base_url(request.scope), id.int)
-    body, tag = await within.pages.page(question, caller.revision, make)
-    headers = [(b"etag", tag.encode()), CACHED]
-    return Answer(status=304, headers=headers) if is_known(request.scope, tag) else Answer(body, headers=headers)
+    return unless_known(request.scope, *await within.pages.page(question, caller.revision, make))
 
 
 @patch(ONE, before_request=admit, scope="write", operation=declared.REVISE)

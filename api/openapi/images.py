@@ -29,18 +29,24 @@ _PHOTO = Noun(
     within=(_ITEM_UID,),
 )
 
+
+def _form(schema: str, field: str) -> Body:
+    """Return the form that a picture is sent in."""
+    return Body(
+        schema=schema,
+        example={field: "(a file)"},
+        media_type="multipart/form-data",
+        files={field: "image/jpeg, image/png, image/webp, image/gif"},
+    )
+
+
 REPLACE = Operation(
     id="replaceProductImage",
     summary="Upload product image",
     tag="Products",
     description=f"Upload or replace the product's primary image. {_KINDS}",
     parameters=(UID, IDEMPOTENCY_KEY),
-    body=Body(
-        schema="ImageUpload",
-        example={"image": "(a file)"},
-        media_type="multipart/form-data",
-        files={"image": "image/jpeg, image/png, image/webp, image/gif"},
-    ),
+    body=_form("ImageUpload", "image"),
     answers={
         200: Answered(
             description="The product as it is now.",
@@ -67,12 +73,7 @@ ADD_PHOTO = Operation(
     tag="Inventory",
     description=_KINDS,
     parameters=(_ITEM_UID, IDEMPOTENCY_KEY),
-    body=Body(
-        schema="PhotoUpload",
-        example={"file": "(a file)"},
-        media_type="multipart/form-data",
-        files={"file": "image/jpeg, image/png, image/webp, image/gif"},
-    ),
+    body=_form("PhotoUpload", "file"),
     answers={
         201: Answered(
             description="The photo, the last of its item.",
