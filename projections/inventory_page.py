@@ -1,6 +1,5 @@
 """One page of inventory items: filters and orders over the organization's rows."""
 
-from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -59,20 +58,14 @@ class InventoryQuery(Struct, frozen=True, kw_only=True):
 
 def rows_asked(organization: UUID, asked: InventoryQuery) -> Asked:
     """Return what the filters and orders come to; pages have no part in it."""
-    terms: list[str] = []
-    values: list[Any] = []
-
-    def term(sql: str, *parameters: Any) -> None:
-        terms.append(sql)
-        values.extend(parameters)
-
+    rows = Asked("inventory_list", organization, [], [], [ORDERS[name] for name in asked.ordering])
     if asked.search and (words := query(organization, asked.search)) is not None:
-        term("search @@ %s::text::tsquery", words)
+        rows.narrow("search @@ %s::text::tsquery", words)
     if asked.statuses:
-        term("status = ANY(%b::smallint[])", [STATUS_RANK[name] for name in asked.statuses])
+        rows.narrow("status = ANY(%b::smallint[])", [STATUS_RANK[name] for name in asked.statuses])
     if asked.product is not None:
-        term("product = %b", asked.product)
-    return Asked("inventory_list", organization, terms, values, [ORDERS[name] for name in asked.ordering])
+        rows.narrow("product = %b", asked.product)
+    return rows
 
 
 async def _counted(reader: Reader, organization: UUID, asked: InventoryQuery) -> tuple[Asked, int, float]:

@@ -69,9 +69,14 @@ class Asked(NamedTuple):
 
     table: str
     organization: UUID
-    filters: Sequence[str]
-    values: Sequence[Any]
+    filters: list[str]
+    values: list[Any]
     orders: Sequence[Order]
+
+    def narrow(self, condition: str, *values: Any) -> None:
+        """Ask for those alone that meet the condition too."""
+        self.filters.append(condition)
+        self.values.extend(values)
 
     @property
     def where(self) -> str:

@@ -1,7 +1,6 @@
 """One page of products: filters and orders over the organization's rows."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -70,28 +69,26 @@ def _like(text: str) -> str:
 
 def rows_asked(organization: UUID, asked: ProductQuery) -> Asked:
     """Return what the filters and orders come to; pages have no part in it."""
-    terms: list[str] = []
-    values: list[Any] = []
-
-    def term(sql: str, *parameters: Any) -> None:
-        terms.append(sql)
-        values.extend(parameters)
-
+    rows = Asked("product_list", organization, [], [], [ORDERS[name] for name in asked.ordering])
     if asked.search and (words := query(organization, asked.search)) is not None:
-        term("search @@ %s::text::tsquery", words)
+        rows.narrow("search @@ %s::text::tsquery", words)
     if asked.types:
-        term("type = ANY(%b)", list(asked.types))
+        rows.narrow("type = ANY(%b)", list(asked.types))
     if asked.tags:
-        term("tags LIKE ANY(%b)", [_like(tag) for tag in asked.tags])
+        rows.narrow("tags LIKE ANY(%b)", [_like(tag) for tag in asked.tags])
     if asked.statuses:
-        term("total_count > 0 AND statuses & %b::integer <> 0", sum(1 << STATUS_RANK[name] for name in asked.statuses))
+        rows.narrow(
+            "total_count > 0 AND statuses & %b::integer <> 0", sum(1 << STATUS_RANK[name] for name in asked.statuses)
+        )
     if asked.has_inventory is not None:
-        term("total_count > 0" if asked.has_inventory else "total_count = 0")
+        rows.narrow("total_count > 0" if asked.has_inventory else "total_count = 0")
     if asked.has_available_inventory is not None:
-        term("total_count > 0 AND available_count > 0" if asked.has_available_inventory else "available_count = 0")
+        rows.narrow(
+            "total_count > 0 AND available_count > 0" if asked.has_available_inventory else "available_count = 0"
+        )
     if asked.uploadable_to_redbubble is not None:
-        term("redbubble" if asked.uploadable_to_redbubble else "NOT redbubble")
-    return Asked("product_list", organization, terms, values, [ORDERS[name] for name in asked.ordering])
+        rows.narrow("redbubble" if asked.uploadable_to_redbubble else "NOT redbubble")
+    return rows
 
 
 async def _counted(
