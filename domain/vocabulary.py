@@ -21,6 +21,16 @@ from domain.product.events import (
     ProductPriceOverridden,
     ProductRevised,
 )
+from domain.purchase.events import (
+    BuyerErased,
+    DownloadOpened,
+    EmailFailed,
+    EmailRequested,
+    EmailSent,
+    PurchaseCreated,
+    PurchaseRestored,
+    PurchaseRevoked,
+)
 
 EVENTS: dict[str, type[DomainEvent]] = {
     event.TOPIC: event
@@ -46,6 +56,14 @@ EVENTS: dict[str, type[DomainEvent]] = {
         PhotoAdded,
         PhotoRemoved,
         ItemDeleted,
+        PurchaseCreated,
+        EmailSent,
+        EmailFailed,
+        EmailRequested,
+        PurchaseRevoked,
+        PurchaseRestored,
+        DownloadOpened,
+        BuyerErased,
         ImportRequested,
         ImportAttempted,
         ImportRecognised,

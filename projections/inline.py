@@ -4,8 +4,17 @@ from projections.catalogue import CatalogueProjection
 from projections.images import ImagesProjection
 from projections.imports import ImportsProjection
 from projections.organizations import OrganizationsProjection
+from projections.purchase import PurchasesProjection
 
 
-def inline_projections() -> tuple[OrganizationsProjection, ImportsProjection, ImagesProjection, CatalogueProjection]:
+def inline_projections() -> tuple[
+    OrganizationsProjection, ImportsProjection, ImagesProjection, PurchasesProjection, CatalogueProjection
+]:
     """The catalogue comes last: its counter row is the one that all writers of an organization want."""
-    return OrganizationsProjection(), ImportsProjection(), ImagesProjection(), CatalogueProjection()
+    return (
+        OrganizationsProjection(),
+        ImportsProjection(),
+        ImagesProjection(),
+        PurchasesProjection(),
+        CatalogueProjection(),
+    )
