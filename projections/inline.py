@@ -1,11 +1,20 @@
 """The projections that every write keeps: the one list of them, for whoever opens the store."""
 
+from projections.asset_files import AssetFilesProjection
 from projections.catalogue import CatalogueProjection
 from projections.images import ImagesProjection
 from projections.imports import ImportsProjection
 from projections.organizations import OrganizationsProjection
 
 
-def inline_projections() -> tuple[OrganizationsProjection, ImportsProjection, ImagesProjection, CatalogueProjection]:
+def inline_projections() -> tuple[
+    OrganizationsProjection, ImportsProjection, ImagesProjection, AssetFilesProjection, CatalogueProjection
+]:
     """The catalogue comes last: its counter row is the one that all writers of an organization want."""
-    return OrganizationsProjection(), ImportsProjection(), ImagesProjection(), CatalogueProjection()
+    return (
+        OrganizationsProjection(),
+        ImportsProjection(),
+        ImagesProjection(),
+        AssetFilesProjection(),
+        CatalogueProjection(),
+    )
