@@ -70,10 +70,13 @@ class Blobs:
                 self._make_bucket()
                 data.seek(start)
 
-    def get(self, key: str) -> Iterator[bytes]:
-        """Yield the content in chunks. Raises NotFound, before the first one."""
+    def get(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield the content, or `length` bytes from an offset on, in chunks. Raises NotFound, before the first one.
+
+        A range is one that lies within the blob.
+        """
         with _answering():
-            response = self._client.get_object(self._bucket, key)
+            response = self._client.get_object(self._bucket, key, offset, length or 0)
 
         def chunks() -> Iterator[bytes]:
             try:

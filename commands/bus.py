@@ -9,7 +9,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-from commands import inventory, organization, presence, product, product_batch
+from commands import asset, inventory, organization, presence, product, product_batch
 from commands.imports import job
 from commands.recorder import Guard
 from commands.save import Receipt, Saved
@@ -40,6 +40,7 @@ HANDLERS: Mapping[Any, Handler] = {
     **product_batch.HANDLERS,
     **presence.HANDLERS,
     **inventory.HANDLERS,
+    **asset.HANDLERS,
     **job.HANDLERS,
 }
 

@@ -1,5 +1,6 @@
 """Every event type of the log, by its pinned topic. A topic never changes; a changed meaning is a new topic."""
 
+from domain.asset.events import AssetCreated, AssetDeleted, AssetRevised
 from domain.credit.events import ArtistCreated, LabelCreated
 from domain.event import DomainEvent
 from domain.imports.events import (
@@ -56,6 +57,9 @@ EVENTS: dict[str, type[DomainEvent]] = {
         PhotoAdded,
         PhotoRemoved,
         ItemDeleted,
+        AssetCreated,
+        AssetRevised,
+        AssetDeleted,
         PurchaseCreated,
         EmailSent,
         EmailFailed,

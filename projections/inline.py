@@ -1,5 +1,6 @@
 """The projections that every write keeps: the one list of them, for whoever opens the store."""
 
+from projections.asset_files import AssetFilesProjection
 from projections.catalogue import CatalogueProjection
 from projections.images import ImagesProjection
 from projections.imports import ImportsProjection
@@ -8,13 +9,19 @@ from projections.purchase import PurchasesProjection
 
 
 def inline_projections() -> tuple[
-    OrganizationsProjection, ImportsProjection, ImagesProjection, PurchasesProjection, CatalogueProjection
+    OrganizationsProjection,
+    ImportsProjection,
+    ImagesProjection,
+    AssetFilesProjection,
+    PurchasesProjection,
+    CatalogueProjection,
 ]:
     """The catalogue comes last: its counter row is the one that all writers of an organization want."""
     return (
         OrganizationsProjection(),
         ImportsProjection(),
         ImagesProjection(),
+        AssetFilesProjection(),
         PurchasesProjection(),
         CatalogueProjection(),
     )
