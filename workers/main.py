@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     """Run the processes that the settings ask for; a single one runs here."""
     try:
         settings = Settings.load()
-        settings.require("database_url", "redis_url", "s3_endpoint_url")
+        settings.require("database_url", "redis_url", "s3_endpoint_url", "secret_key")
         logs.configure(settings.log_format, settings.log_level)
         if _ONE in arguments:
             serve(settings, parent=os.getppid())
