@@ -21,6 +21,7 @@ from domain.product.events import (
     ProductPriceOverridden,
     ProductRevised,
 )
+from domain.task.events import TaskDropped, TaskFailed, TaskRetried
 
 EVENTS: dict[str, type[DomainEvent]] = {
     event.TOPIC: event
@@ -52,5 +53,8 @@ EVENTS: dict[str, type[DomainEvent]] = {
         ImportAdvanced,
         ImportCompleted,
         ImportFailed,
+        TaskFailed,
+        TaskRetried,
+        TaskDropped,
     )
 }

@@ -4,8 +4,17 @@ from projections.catalogue import CatalogueProjection
 from projections.images import ImagesProjection
 from projections.imports import ImportsProjection
 from projections.organizations import OrganizationsProjection
+from projections.todo import TodoProjection
 
 
-def inline_projections() -> tuple[OrganizationsProjection, ImportsProjection, ImagesProjection, CatalogueProjection]:
+def inline_projections() -> tuple[
+    OrganizationsProjection, TodoProjection, ImportsProjection, ImagesProjection, CatalogueProjection
+]:
     """The catalogue comes last: its counter row is the one that all writers of an organization want."""
-    return OrganizationsProjection(), ImportsProjection(), ImagesProjection(), CatalogueProjection()
+    return (
+        OrganizationsProjection(),
+        TodoProjection(),
+        ImportsProjection(),
+        ImagesProjection(),
+        CatalogueProjection(),
+    )
