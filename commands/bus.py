@@ -9,7 +9,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-from commands import asset, inventory, organization, presence, product, product_batch, purchase
+from commands import asset, inventory, organization, presence, product, product_batch, purchase, task
 from commands.imports import job
 from commands.recorder import Guard
 from commands.save import Receipt, Saved
@@ -43,6 +43,7 @@ HANDLERS: Mapping[Any, Handler] = {
     **asset.HANDLERS,
     **purchase.HANDLERS,
     **job.HANDLERS,
+    **task.HANDLERS,
 }
 
 
