@@ -17,7 +17,7 @@ from commands.bus import Bus
 from commands.settings import Settings, SettingsError
 from commands.store import Store
 from domain.errors import DeadwaxError
-from projections import images, imports
+from projections import images, imports, purchase
 from projections.chores import Chores
 from projections.inline import inline_projections
 from projections.todo import News, Todo
@@ -26,6 +26,7 @@ from workers.images import Collector, SmallSizes
 from workers.imports import ImportWork
 from workers.lane import Lane
 from workers.leases import Leases
+from workers.mail import MailWork, Office
 from workers.runner import Kind
 from workers.scheduler import Chore, Scheduler
 from workers.tally import Tally
@@ -63,6 +64,7 @@ def kinds(settings: Settings, bus: Bus, blobs: Blobs) -> list[Kind]:
         # It counts its own attempts, and ends as failed.
         Kind(imports.KIND, partial(ImportWork.take, bus, blobs), max_fruitless=None, is_prompt=False),
         Kind(images.KIND, image, is_prompt=False),
+        Kind(purchase.KIND, partial(MailWork.take, Office.opened(settings, bus))),
     ]
 
 
