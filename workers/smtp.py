@@ -143,6 +143,8 @@ def _hand_over(connection: smtplib.SMTP, letter: Letter) -> None:
 
 def _refused(error: smtplib.SMTPException | OSError) -> Refused:
     match error:
+        case smtplib.SMTPResponseException() if error.smtp_code <= 0:
+            return Refused("What answers is no mail server.")
         case smtplib.SMTPAuthenticationError():
             return Refused("The mail server refused the user name or password.", error.smtp_code)
         case smtplib.SMTPNotSupportedError():
@@ -151,7 +153,7 @@ def _refused(error: smtplib.SMTPException | OSError) -> Refused:
             return Refused("The mail server refused the connection.", error.smtp_code)
         case smtplib.SMTPDataError():
             return Refused("The mail server refused the mail.", error.smtp_code)
-        case smtplib.SMTPResponseException() if error.smtp_code > 0:
+        case smtplib.SMTPResponseException():
             return Refused("The mail server refused to go on.", error.smtp_code)
         case ssl.SSLCertVerificationError():
             return Refused("The mail server's certificate is not trusted.")
