@@ -22,12 +22,10 @@ _OWE = "SELECT count(owe(id, organization, %(kind)s, now())) FROM product_list W
 
 def todo(environment: Mapping[str, str], seller: Seller) -> list[Row]:
     """Owe many tasks at once to workers that are there already, and time until the last is done."""
-    rates = []
     with psycopg.connect(environment["DATABASE_URL"], autocommit=True) as connection, _working(environment):
         ids = _products(connection, seller)
         _timed(connection, ids[: TASKS // 10])
-        for _ in range(ROUNDS):
-            rates.append(len(ids) / _timed(connection, ids))
+        rates = [len(ids) / _timed(connection, ids) for _ in range(ROUNDS)]
     return [rate(f"to-do list, {PROCESSES} worker processes", "tasks/s", rates, 200)]
 
 

@@ -1,15 +1,15 @@
 """One worker process with a kind of work that the bench alone knows: `python -m bench.todo_worker` runs it."""
 
-from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from commands import logs
-from commands.blobs import Blobs
 from commands.bus import Bus
 from commands.settings import Settings
 from commands.work import Context, change
 from domain.event import Step
 from domain.product import product as products
+from workers.kinds import Tools
 from workers.leases import Lease
 from workers.main import serve
 from workers.runner import Kind
@@ -36,11 +36,11 @@ class Renaming:
         )
 
 
-def _kinds(settings: Settings, bus: Bus, blobs: Blobs) -> Sequence[Kind]:
-    return [Kind(KIND, lambda id: Renaming(bus, id))]
+def _kinds(tools: Tools) -> list[Kind]:
+    return [Kind(KIND, partial(Renaming, tools.bus))]
 
 
 if __name__ == "__main__":
     settings = Settings.load()
     logs.configure(settings.log_format, settings.log_level)
-    serve(settings, kinds=_kinds)
+    serve(settings, known=_kinds)

@@ -13,7 +13,6 @@ from workers.runner import Kind, Runner
 from workers.slots import Slots
 from workers.tally import Tally
 
-
 AHEAD_PER_THREAD = 4
 
 
