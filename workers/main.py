@@ -22,6 +22,7 @@ from domain.ids import ASSET, IMPORT
 from projections import images, imports
 from projections.inline import inline_projections
 from projections.todo import Todo
+from workers.assets import AssetCollector
 from workers.broker import Broker
 from workers.dispatcher import Dispatcher
 from workers.images import Collector, SmallSizes
@@ -93,6 +94,8 @@ def serve(settings: Settings, parent: int | None = None) -> None:
 def _chores(settings: Settings, store: Store, blobs: Blobs) -> list[Chore]:
     grace_seconds = settings.image_grace_seconds
     collector = Collector(settings.database_url, blobs, grace_seconds)
+    asset_grace_seconds = settings.asset_grace_seconds
+    asset_collector = AssetCollector(settings.database_url, blobs, asset_grace_seconds)
 
     def sweep() -> None:
         with Todo(settings.database_url) as todo:
@@ -102,6 +105,7 @@ def _chores(settings: Settings, store: Store, blobs: Blobs) -> list[Chore]:
         Chore("leases", SWEEP_SECONDS, sweep),
         Chore("receipts", SWEEP_SECONDS, lambda: store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
         Chore("images", min(SWEEP_SECONDS, grace_seconds), collector.collect),
+        Chore("assets", min(SWEEP_SECONDS, asset_grace_seconds), asset_collector.collect),
     ]
 
 
