@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import scenarios
 from bench.growth import disk, growth
 from bench.importing import importing
+from bench.mailing import mailing
 from bench.pages import scenarios as pages
 from bench.patching import patching
 from bench.peers.fill import fill
@@ -23,7 +24,7 @@ from commands.migrate import migrate
 from engines.reach import engines_of
 
 PRODUCTS = 200_000
-PARTS = ("list", "patch", "create", "import", "todo", "rebuild", "memory")
+PARTS = ("list", "patch", "create", "import", "todo", "mail", "rebuild", "memory")
 PAGES = tuple(scenario.name for scenario in pages(Seller(0, 1000)))
 
 
@@ -105,6 +106,7 @@ def _parts(
         "create": lambda: scenarios.creating(environment, writer),
         "import": lambda: importing(database_url, folder),
         "todo": lambda: todo(environment, writer),
+        "mail": lambda: mailing(environment, writer),
     }
     rows = []
     for name, measure in measures.items():
