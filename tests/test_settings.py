@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from api.cli import app
 from commands.settings import Settings, SettingsError, declared, mask
+from engines.secret import kept_secret
 
 S3 = {"S3_ENDPOINT_URL": "https://s3.example/", "S3_ACCESS_KEY": "a", "S3_SECRET_KEY": "b"}
 
@@ -50,6 +51,9 @@ def test_values_are_converted() -> None:
         ("REDIS_URL", "localhost:6379", "redis://"),
         ("S3_BUCKET", "My Files", "3 to 63"),
         ("PUBLIC_URL", "shop.example", "https://host"),
+        ("SMTP_URL", "mail.example:587", "smtp://user:password@host:587"),
+        ("MAIL_FROM", "Shop <shop@example.com>", "an address"),
+        ("MAIL_FROM", "shop@example.com\r\nBcc: a@example.com", "an address"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_its_variable(variable: str, value: str, expected: str) -> None:
@@ -113,3 +117,32 @@ def test_every_setting_is_shown_with_its_source_and_no_secret(monkeypatch: pytes
     assert rows["DEADWAX_PORT"]["source"] == "environment"
     assert (rows["DEADWAX_HOST"]["value"], rows["DEADWAX_HOST"]["source"]) == ("127.0.0.1", "default")
     assert rows["S3_SECRET_KEY"]["value"] == "****"
+
+
+def test_a_secret_is_not_repeated_where_it_is_wrong() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"DEADWAX_SECRET_KEY": "hush"})
+    assert str(caught.value) == "DEADWAX_SECRET_KEY: expected a secret of 16 characters or more, not '****'"
+
+
+def test_mails_need_to_know_where_they_lead_and_whom_they_are_from() -> None:
+    mail = {"SMTP_URL": "smtp://u:p@mail.example:587?starttls=always", "MAIL_FROM": "shop@example.com"}
+    with pytest.raises(SettingsError, match="PUBLIC_URL"):
+        Settings.load(mail)
+    settings = Settings.load({**mail, "PUBLIC_URL": "https://shop.example"})
+    [shown] = [row.value for row in settings.shown() if row.name == "smtp_url"]
+    assert shown == "smtp://u:****@mail.example:587?starttls=always"
+
+
+def test_without_a_public_address_links_lead_to_this_machine() -> None:
+    assert Settings(public_url="https://shop.example").base_url == "https://shop.example"
+    assert Settings(host="::", port=9000).base_url == "http://[::1]:9000"
+    assert Settings(host="127.0.0.1").base_url == "http://127.0.0.1:8000"
+
+
+def test_a_data_folder_keeps_its_secret_for_its_owner_alone(tmp_path: Path) -> None:
+    secret = kept_secret(tmp_path)
+    assert len(secret) >= 32
+    assert kept_secret(tmp_path) == secret
+    [path] = tmp_path.iterdir()
+    assert path.stat().st_mode & 0o077 == 0
