@@ -7,7 +7,7 @@ import redis
 from dramatiq.broker import Broker as DramatiqBroker
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.errors import ConnectionError as BrokerConnectionError
+from dramatiq.errors import BrokerConnectionError
 from dramatiq.worker import Worker
 
 from domain.errors import Unavailable
