@@ -16,7 +16,7 @@ from commands.blobs import Blobs
 from commands.settings import Settings
 from domain.asset.asset import ON_PHYSICAL
 from projections.asset_upload import UploadDocument
-from tests.clients import PRODUCTS, Key, create, make_key, serving
+from tests.clients import PRODUCTS, Key, create, end_uploads, make_key, serving
 from tests.test_assets_api import ASSETS, listed, of, pack
 from tests.test_imports_api import stored_files
 from workers.assets import AssetCollector
@@ -31,12 +31,7 @@ DIGEST = hashlib.sha256(DATA).hexdigest()
 def asset_settings(plain_settings: Settings, s3: Settings) -> Iterator[Settings]:
     found = replace(plain_settings, s3_bucket=s3.s3_bucket)
     yield found
-    # A bucket with uploads under way is not empty.
-    blobs = Blobs(found)
-    with psycopg.connect(found.database_url) as connection:
-        for (blob,) in connection.execute("SELECT blob FROM asset_upload").fetchall():
-            blobs.discard(blob)
-    blobs.close()
+    end_uploads(found)
 
 
 @pytest.fixture

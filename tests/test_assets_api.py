@@ -235,6 +235,24 @@ async def test_files_of_other_types_and_sizes_are_refused(asset_settings: Settin
         assert len(stored_files(narrow)) == 2
 
 
+async def test_without_a_bucket_an_upload_is_refused_and_may_be_tried_again(
+    asset_settings: Settings, key: Key, database_url: str
+) -> None:
+    away = replace(asset_settings, s3_endpoint_url="http://127.0.0.1:1")
+    async with serving(away, key.text) as client:
+        product = await pack(client)
+        for size in (100, 3 * LEAST_PART_BYTES):
+            response = await client.post(of(product), files={"file": ("a.zip", bytes(size))})
+            assert response.status_code == 503
+            assert response.headers["Retry-After"]
+        response = await client.post(f"{of(product)}uploads/", json={"filename": "a.zip", "size": 100})
+        assert response.status_code == 503
+        assert await listed(client, product) == []
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute("SELECT count(*) FROM events WHERE topic LIKE 'asset.%'").fetchone()
+    assert found == (0,)
+
+
 async def test_one_asset_is_primary(shop: httpx.AsyncClient) -> None:
     product = await pack(shop)
     first = await upload(shop, product, "1.zip", is_primary="false")
