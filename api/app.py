@@ -21,6 +21,7 @@ from api import (
     product_batch,
     product_export,
     products,
+    purchases,
     reference,
 )
 from api.addresses import Addresses
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *presences.HANDLERS,
             *inventory.HANDLERS,
             *images.HANDLERS,
+            *purchases.HANDLERS,
             *media.HANDLERS,
             *reference.HANDLERS,
             *keys.HANDLERS,
@@ -90,7 +92,8 @@ def _methods(app: Litestar) -> dict[str, set[str]]:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Services]:
-    """Open what the handlers share. Raises Unavailable where the database does not answer."""
+    """Open what the handlers share. Raises Unavailable where the database does not answer, SettingsError."""
+    settings.require("secret_key")
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(
             Store.opened_in_loop(settings.database_url, inline_projections(), settings.write_pool_size)

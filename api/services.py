@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -17,12 +18,14 @@ from commands.bus import Bus
 from commands.recorder import Guard
 from commands.save import Receipt, Replayed, Saved
 from commands.settings import Settings
+from commands.tokens import download_token
 from commands.waiting import in_loop
 from commands.work import Context
 from domain.errors import Busy
 from projections.base import Reader
 from projections.documents import fill
 from projections.organizations import Gate
+from projections.purchase_document import fill_tokens
 
 T = TypeVar("T")
 TURN_SECONDS = 5.0
@@ -50,7 +53,8 @@ class Services(Struct, frozen=True, kw_only=True):
 
     def fill(self, request: ApiRequest, text: str) -> bytes:
         """Close the holes of a document, or of many in a row, as this request's answer shows them."""
-        return fill(text, self.addresses.base_url(request.scope), self.settings.media_base_url)
+        body = fill(text, self.addresses.base_url(request.scope), self.settings.media_base_url)
+        return fill_tokens(body, partial(download_token, self.settings.secret_key))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)

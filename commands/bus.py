@@ -9,7 +9,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-from commands import asset, inventory, organization, presence, product, product_batch
+from commands import asset, inventory, organization, presence, product, product_batch, purchase, task
 from commands.imports import job
 from commands.recorder import Guard
 from commands.save import Receipt, Saved
@@ -41,7 +41,9 @@ HANDLERS: Mapping[Any, Handler] = {
     **presence.HANDLERS,
     **inventory.HANDLERS,
     **asset.HANDLERS,
+    **purchase.HANDLERS,
     **job.HANDLERS,
+    **task.HANDLERS,
 }
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self, get_args, get_orig
 import msgspec
 from msgspec import Meta, Struct
 
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
 _URL_PASSWORD = re.compile(r"(://[^:/?#@\s]*:)\S*@")
 _QUERY_PASSWORD = re.compile(r"(password=)[^&\s]+")
 
@@ -41,6 +42,13 @@ class Shown(NamedTuple):
 PostgresUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://", description="postgresql://user:password@host/database")]
 BrokerUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix|amqps?)://", description="redis://host:6379/0 or amqp://host")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+", description="http://host or https://host")]
+SmtpUrl = Annotated[
+    str, Meta(pattern=r"^smtps?://[^/\s]+", description="smtp://user:password@host:587 or smtps://host")
+]
+MailAddress = Annotated[
+    str, Meta(pattern=r"^[^@\s<>,\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$", description="an address like shop@example.com")
+]
+SecretKey = Annotated[str, Meta(min_length=16, description="a secret of 16 characters or more")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a number from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
 Limit = Annotated[int, Meta(ge=0, description="a number, 0 or more")]
@@ -63,6 +71,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     s3_secret_key: Annotated[str, Setting("S3_SECRET_KEY", "Secret key of the S3 server", secret=True)] = ""
     s3_bucket: Annotated[Bucket, Setting("S3_BUCKET", "Bucket that holds the files")] = "deadwax"
     s3_region: Annotated[str, Setting("S3_REGION", "Region that requests are signed for")] = "us-east-1"
+
+    secret_key: Annotated[
+        SecretKey, Setting("DEADWAX_SECRET_KEY", "What the links that buyers get are made with; keep it", secret=True)
+    ] = ""
+    smtp_url: Annotated[SmtpUrl, Setting("SMTP_URL", "Mail server; empty: mails are files in the data folder")] = ""
+    mail_from: Annotated[MailAddress, Setting("MAIL_FROM", "Address that mails are sent from")] = "deadwax@localhost"
 
     public_url: Annotated[HttpUrl, Setting("PUBLIC_URL", "Base of absolute links; empty: the request's own")] = ""
     media_base_url: Annotated[
@@ -116,6 +130,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         settings = cls(**given)
         if settings.s3_endpoint_url and not (settings.s3_access_key and settings.s3_secret_key):
             raise SettingsError("S3_ENDPOINT_URL is set: S3_ACCESS_KEY and S3_SECRET_KEY have to be set too")
+        if settings.smtp_url and not (settings.public_url and "mail_from" in given):
+            raise SettingsError("SMTP_URL is set: PUBLIC_URL, which mails link to, and MAIL_FROM have to be set too")
         return settings
 
     def require(self, *names: str) -> None:
@@ -123,7 +139,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         for name in names:
             if not getattr(self, name):
                 variable = declared()[name][1].variable
-                raise SettingsError(f"{variable} is not set (`deadwax serve` would start an engine of its own)")
+                raise SettingsError(f"{variable} is not set (`deadwax serve` would bring one of its own)")
+
+    @property
+    def base_url(self) -> str:
+        """Where links that are made without a request lead: PUBLIC_URL, else this machine."""
+        host = _ANYWHERE.get(self.host, self.host)
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def replaced(self, environ: Mapping[str, str]) -> Self:
         """Return these settings with the variables of `environ` instead of their own."""

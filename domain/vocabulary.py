@@ -32,6 +32,7 @@ from domain.purchase.events import (
     PurchaseRestored,
     PurchaseRevoked,
 )
+from domain.task.events import TaskDropped, TaskFailed, TaskRetried
 
 EVENTS: dict[str, type[DomainEvent]] = {
     event.TOPIC: event
@@ -74,5 +75,8 @@ EVENTS: dict[str, type[DomainEvent]] = {
         ImportAdvanced,
         ImportCompleted,
         ImportFailed,
+        TaskFailed,
+        TaskRetried,
+        TaskDropped,
     )
 }

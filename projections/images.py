@@ -64,46 +64,17 @@ async def media(reader: Reader, token: str) -> Media | None:
     return None if found is None else Media(*found)
 
 
-class Attempt(NamedTuple):
-    """An attempt at a picture's small sizes, counted from 1."""
-
-    blob: str
-    number: int
-
-
-class Failed(NamedTuple):
-    """A picture whose small sizes were given up, and why."""
-
-    id: UUID
-    organization: UUID
-    error: str
-
-
 class Images(WorkerConnection):
     """What workers note of pictures."""
 
-    def attempt(self, id: UUID) -> Attempt | None:
-        """Count an attempt before it runs; None where nothing is to be done any more."""
-        found = self.rows(_SQL["attempt"], {"id": id})
-        return Attempt(*found[0]) if found else None
-
-    def forgive(self, id: UUID) -> None:
-        """Take back an attempt that failed for want of an engine."""
-        self.rows(_SQL["forgive"], {"id": id})
+    def shown(self, id: UUID) -> str | None:
+        """Return the key of the original, None where nothing shows the picture."""
+        found = self.rows(_SQL["shown"], {"id": id})
+        return found[0][0] if found else None
 
     def made(self, id: UUID, small_bytes: int, large_bytes: int) -> None:
+        """Note the small sizes; nothing is owed any more."""
         self.rows(_SQL["made"], {"id": id, "small": small_bytes, "large": large_bytes})
-
-    def give_up(self, id: UUID, error: str) -> None:
-        self.rows(_SQL["give_up"], {"id": id, "error": error})
-
-    def failed(self) -> list[Failed]:
-        """Return the pictures that were given up, oldest first."""
-        return [Failed(*row) for row in self.rows(_SQL["failed"], {})]
-
-    def retry(self) -> int:
-        """Owe the small sizes of those that were given up anew; return how many they are."""
-        return len(self.rows(_SQL["retry"], {"kind": KIND}))
 
     def doom(self, grace_seconds: float, limit: int) -> list[str]:
         """Take pictures that nothing has shown for so long, and nothing can show from now on; return their keys."""

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from domain import ids
 from domain.event import Change, Projected, Step
-from domain.imports.events import RowError, RowRepeat
+from domain.imports.events import ImportAdvanced, RowError, RowRepeat
 from domain.imports.imports import Import
 from projections.base import Reader, queries
 from projections.documents import BASE_URL
@@ -123,6 +123,8 @@ class ImportsProjection:
                 steps.append(Step("owe(%b, %b, %s, %b)", (state.id, state.organization, KIND, state.created)))
             elif state.is_over:
                 steps.append(Step("owe_no_more(%b)", (state.id,)))
+            elif any(isinstance(event, ImportAdvanced) for event in change.events):
+                steps.append(Step("got_on(%b)", (state.id,)))
         return Projected(steps, documents)
 
 

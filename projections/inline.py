@@ -6,10 +6,12 @@ from projections.images import ImagesProjection
 from projections.imports import ImportsProjection
 from projections.organizations import OrganizationsProjection
 from projections.purchase import PurchasesProjection
+from projections.todo import TodoProjection
 
 
 def inline_projections() -> tuple[
     OrganizationsProjection,
+    TodoProjection,
     ImportsProjection,
     ImagesProjection,
     AssetFilesProjection,
@@ -19,6 +21,7 @@ def inline_projections() -> tuple[
     """The catalogue comes last: its counter row is the one that all writers of an organization want."""
     return (
         OrganizationsProjection(),
+        TodoProjection(),
         ImportsProjection(),
         ImagesProjection(),
         AssetFilesProjection(),

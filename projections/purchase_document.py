@@ -96,6 +96,11 @@ def purchase_document(purchase: Purchase) -> str:
     ).decode()
 
 
+def uid_of(document: str) -> str:
+    """Return the uid of a stored document, which comes first in it."""
+    return document.removeprefix('{"uid":"')[: len(ids.PURCHASE) + ids.BODY_CHARACTERS]
+
+
 def with_buyer(document: str, buyer: Buyer) -> str:
     """Return one document with who bought, as the database does it for stored ones."""
     return document.replace(EMAIL, _json(buyer.email)).replace(NAME, _json(buyer.name))

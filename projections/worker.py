@@ -40,21 +40,34 @@ class WorkerConnection:
             self._connection.close()
             self._connection = None
 
-    def wait(self, seconds: float) -> None:
-        """Return when it was told something, or after so many seconds."""
+    def wait(self, seconds: float) -> bool:
+        """Return True when it was told something, False after so many seconds."""
         try:
-            for _ in self._connected().notifies(timeout=seconds, stop_after=1):
-                return
+            return any(True for _ in self._connected().notifies(timeout=seconds, stop_after=1))
         except psycopg.Error as error:
             self.close()
             raise Unavailable from error
 
     def rows(self, statement: bytes, parameters: dict[str, object]) -> Sequence[TupleRow]:
+        """Run a statement. None of a worker's minds being run twice, so one that an old connection dies of is tried
+        again on a new one.
+        """
+        is_old = self._connection is not None
         try:
-            return self._connected().execute(statement, parameters).fetchall()
+            return self._rows(statement, parameters)
+        except psycopg.Error as error:
+            is_dead = self._connection is None or self._connection.broken
+            self.close()
+            if not (is_old and is_dead):
+                raise Unavailable from error
+        try:
+            return self._rows(statement, parameters)
         except psycopg.Error as error:
             self.close()
             raise Unavailable from error
+
+    def _rows(self, statement: bytes, parameters: dict[str, object]) -> Sequence[TupleRow]:
+        return self._connected().execute(statement, parameters).fetchall()
 
     def _connected(self) -> Connection[TupleRow]:
         if self._connection is None:

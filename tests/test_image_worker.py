@@ -1,10 +1,7 @@
 """Small sizes and the collector, on the real broker, bucket and database, while things break."""
 
 import io
-import json
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,12 +20,12 @@ from commands.images import SIZES, upright
 from commands.inventory import AddPhoto, CreateItem, DeleteItem, RemovePhoto
 from commands.product import CreateProduct, DeleteProduct, RemoveImage, ReplaceImage
 from commands.settings import Settings
+from commands.task import RetryTask
 from domain.errors import Busy, NotFound
-from domain.ids import ASSET, uid
 from domain.image import Image
-from projections.images import Images
-from tests.importing import Shop, environment, eventually, shop, working
-from workers.images import MAX_ATTEMPTS, TRIED, Collector
+from domain.task.task import MAX_ATTEMPTS, WORKER_DIED
+from tests.importing import Shop, eventually, shop, working
+from workers.images import Collector
 
 LONG_AGO = "UPDATE image SET free_since = free_since - interval '1 day', doomed = doomed - interval '1 day'"
 
@@ -119,8 +116,8 @@ def test_small_sizes_are_made_once_an_event_names_a_picture(at: Shop, blobs: Blo
         assert (small.format, max(small.size)) == ("WEBP", side)
         assert small.size[1] == round(side * 0.6)
         found[side] = len(data)
-    query = f"SELECT small_bytes, large_bytes, attempts, error FROM image WHERE id = '{image.id}'"
-    assert rows(at, query) == [(found[256], found[1024], 1, None)]
+    query = f"SELECT small_bytes, large_bytes FROM image WHERE id = '{image.id}'"
+    assert rows(at, query) == [(found[256], found[1024])]
     assert not is_there(blobs, image_blobs.size_key(unnamed.blob, 256))
 
 
@@ -138,43 +135,34 @@ def test_a_picture_that_cannot_be_read_any_more_ends_visibly(at: Shop, blobs: Bl
     gone, killer, broken = (shown(at, blobs, product(at)) for _ in range(3))
     blobs.delete(gone.blob)
     blobs.put(broken.blob, io.BytesIO(b"no picture"), 10)
-    with Images(at.database_url) as images:
-        for _ in range(MAX_ATTEMPTS):
-            # As a worker counts before it begins, and then is killed by what it began.
-            images.attempt(killer.id)
-    run(at, f"UPDATE image SET attempts = {MAX_ATTEMPTS - 1} WHERE id = '{broken.id}'")
+    # As it is left by workers that each began it and were killed by what they began.
+    run(at, f"UPDATE todo SET attempts = 5, fruitless = {MAX_ATTEMPTS} WHERE subject = '{killer.id}'")
+    run(at, f"UPDATE todo SET attempts = 4, fruitless = {MAX_ATTEMPTS - 1} WHERE subject = '{broken.id}'")
     with working(worker_settings):
-        eventually(lambda: not rows(at, "SELECT FROM todo"), 40)
-    assert dict(rows(at, "SELECT id, error FROM image")) == {
+        eventually(lambda: not rows(at, "SELECT FROM todo WHERE dead_since IS NULL"), 40)
+    assert dict(rows(at, "SELECT subject, error FROM todo")) == {
         gone.id: "The original is not in the bucket.",
-        killer.id: TRIED,
-        broken.id: TRIED,
+        killer.id: WORKER_DIED,
+        broken.id: "UnidentifiedImageError",
     }
-    listed = json.loads(deadwax(worker_settings, "failed", "--json"))
-    assert [row["error"] for row in listed] == ["The original is not in the bucket.", TRIED, TRIED]
-    assert listed[1]["uid"] == uid(ASSET, killer.id)
-    assert uid(ASSET, gone.id) in deadwax(worker_settings, "failed")
 
     blobs.put(broken.blob, io.BytesIO(picture()), len(picture()))
-    assert deadwax(worker_settings, "retry") == "3 to be tried again\n"
+    for image in (gone, killer, broken):
+        at.bus.execute(RetryTask(subject=image.id, kind="image"), at.context)
     with working(worker_settings):
-        eventually(lambda: not rows(at, "SELECT FROM todo"), 40)
-    assert [row["uid"] for row in json.loads(deadwax(worker_settings, "failed", "--json"))] == [uid(ASSET, gone.id)]
-
-
-def deadwax(settings: Settings, *arguments: str) -> str:
-    """Run `deadwax images …`; return what it printed."""
-    command = [sys.executable, "-m", "api.cli", "images", *arguments]
-    return subprocess.run(command, env=environment(settings), capture_output=True, text=True, check=True).stdout
+        eventually(lambda: not rows(at, "SELECT FROM todo WHERE dead_since IS NULL"), 40)
+    assert rows(at, "SELECT subject FROM todo") == [(gone.id,)]
 
 
 def test_an_outage_of_the_file_store_counts_as_no_attempt(at: Shop, blobs: Blobs, worker_settings: Settings) -> None:
     image = shown(at, blobs, product(at))
-    with working(replace(worker_settings, s3_endpoint_url="http://127.0.0.1:1")):
-        eventually(lambda: bool(rows(at, "SELECT FROM lease")), 20)
+    with working(replace(worker_settings, s3_endpoint_url="http://127.0.0.1:1")) as worker:
+        eventually(lambda: bool(rows(at, "SELECT FROM todo WHERE error IS NOT NULL")), 20)
         time.sleep(2)
-    assert rows(at, "SELECT attempts, error FROM image") == [(0, None)]
-    run(at, "DELETE FROM lease")
+        worker.terminate()
+        worker.wait()
+    assert rows(at, "SELECT attempts, fruitless, dead_since FROM todo") == [(0, 0, None)]
+    assert rows(at, "SELECT FROM events WHERE topic LIKE 'task.%'") == []
     with working(worker_settings):
         eventually(lambda: is_there(blobs, image_blobs.size_key(image.blob, 256)), 20)
 

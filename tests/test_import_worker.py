@@ -14,11 +14,13 @@ from commands.blobs import Blobs
 from commands.imports.job import AdvanceImport, AttemptImport, CompleteImport
 from commands.settings import Settings
 from domain.imports.imports import GAVE_UP, MAX_FRUITLESS_ATTEMPTS, Superseded
-from projections.todo import Todo
+from projections.todo import News, Todo
 from tests.importing import Shop, album_list, eventually, hand_in, numbers, shop, status, working
-from workers.slots import Abandoned, Lease
+from workers.leases import Abandoned, Leases
+from workers.tally import Tally
 
 GONE = "redis://127.0.0.1:1/0"
+KINDS = ["import"]
 
 
 @pytest.fixture
@@ -196,37 +198,70 @@ def test_a_worker_that_was_taken_for_dead_cannot_write_any_more(at: Shop, worker
 def test_work_is_on_lease_to_one_at_a_time(at: Shop, worker_settings: Settings) -> None:
     ids = {hand_in(at, worker_settings, album_list(1)) for _ in range(3)}
     with Todo(at.database_url) as one, Todo(at.database_url) as other:
-        mine, theirs = one.lease(2, 20), other.lease(1, 0.2)
+        mine = one.lease(KINDS, 2, 20)
+        # What waits for its worker counts: a third piece makes three.
+        assert other.lease(KINDS, 2, 20) == []
+        theirs = other.lease(KINDS, 3, 0.2)
         assert {work.subject for work in [*mine, *theirs]} == ids
-        assert other.lease(5, 20) == []
+        assert other.lease(KINDS, 9, 20) == []
         [lost] = theirs
         time.sleep(0.3)
-        [again] = one.lease(5, 20)
+        assert one.lease(["image"], 9, 20) == []
+        [again] = one.lease(KINDS, 9, 20)
         assert again.subject == lost.subject
-        assert not other.renew(lost.subject, lost.token, 20)
-        assert one.renew(again.subject, again.token, 20)
+        assert other.renew([lost[::2]], 20) == set()
+        assert other.begin(lost.subject, lost.token, 20) is None
+        assert one.renew([again[::2], mine[0][::2], lost[::2]], 20) == {again.token, mine[0].token}
         one.release(again.subject, again.token)
-        assert [work.subject for work in other.lease(5, 20)] == [lost.subject]
+        assert [work.subject for work in other.lease(KINDS, 9, 20)] == [lost.subject]
 
 
-def test_a_lease_is_kept_while_the_work_goes_on_and_its_loss_is_noticed(at: Shop, worker_settings: Settings) -> None:
+def test_an_attempt_counts_once_it_begins_and_not_where_it_is_put_off(at: Shop, worker_settings: Settings) -> None:
+    hand_in(at, worker_settings, album_list(1))
+    with Todo(at.database_url) as todo:
+        for _ in range(3):
+            # Sent and lost.
+            [lost] = todo.lease(KINDS, 1, 0.01)
+            time.sleep(0.05)
+        [work] = todo.lease(KINDS, 1, 20)
+        begun = todo.begin(work.subject, work.token, 20)
+        assert begun is not None
+        assert (begun.organization, begun.attempt, begun.fruitless) == (at.organization, 1, 1)
+        assert todo.begin(work.subject, work.token, 20) is None
+        todo.put_off(work.subject, lost.token, 60, "not the holder's to say")
+        todo.put_off(work.subject, work.token)
+        [again] = todo.lease(KINDS, 1, 20)
+        begun = todo.begin(again.subject, again.token, 20)
+        assert begun is not None
+        assert begun.attempt == 1
+        todo.put_off(again.subject, again.token, 60, "S3 is away")
+        assert todo.lease(KINDS, 1, 20) == []
+        query = "SELECT attempts, fruitless, due > now() + interval '50 s', error FROM todo WHERE organization = %s"
+        assert at.rows(query) == [(0, 0, True, "S3 is away")]
+
+
+def test_leases_are_kept_while_the_work_goes_on_and_their_loss_is_noticed(at: Shop, worker_settings: Settings) -> None:
     hand_in(at, worker_settings, album_list(1))
     stopping = threading.Event()
     with Todo(at.database_url) as mine, Todo(at.database_url) as other:
-        [work] = mine.lease(1, 1)
-        with Lease(mine, work.subject, work.token, stopping, lease_seconds=1, renew_seconds=0.2) as lease:
+        [work] = mine.lease(KINDS, 1, 1)
+        leases = Leases(Todo(at.database_url), stopping, Tally(), lease_seconds=1, renew_seconds=0.2)
+        leases.start()
+        with leases.held(work.subject, work.token, 7) as lease:
+            assert lease.attempt == 7
             time.sleep(1.6)
             lease.check()
-            assert other.lease(1, 20) == []
+            assert other.lease(KINDS, 9, 20) == []
             stopping.set()
             with pytest.raises(Abandoned):
                 lease.check()
             stopping.clear()
             other.release(work.subject, work.token)
-            assert [again.subject for again in other.lease(1, 20)] == [work.subject]
+            assert [again.subject for again in other.lease(KINDS, 1, 20)] == [work.subject]
             time.sleep(0.5)
             with pytest.raises(Abandoned):
                 lease.check()
+        leases.stop()
 
 
 def test_progress_forgives_earlier_attempts(at: Shop, worker_settings: Settings) -> None:
@@ -241,11 +276,11 @@ def test_progress_forgives_earlier_attempts(at: Shop, worker_settings: Settings)
 
 
 def test_new_work_is_told_at_once(at: Shop, worker_settings: Settings) -> None:
-    with Todo(at.database_url) as todo:
-        assert todo.lease(5, 20) == []
+    with News(at.database_url) as news:
+        assert not news.wait(0.1)
         threading.Timer(0.3, lambda: hand_in(at, worker_settings, album_list(1))).start()
         started = time.monotonic()
-        todo.wait(10)
+        assert news.wait(10)
         assert time.monotonic() - started < 5
 
 
@@ -255,6 +290,6 @@ def test_two_worker_processes_share_the_work_and_end_together(at: Shop, worker_s
         eventually(lambda: all(status(at, id)["status"] == "done" for id in ids))
         worker.terminate()
         assert worker.wait() == 0
-    with psycopg.connect(at.database_url) as connection:
+    with psycopg.connect(at.database_url, autocommit=True) as connection:
         query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'deadwax worker'"
         eventually(lambda: connection.execute(query).fetchone() == (0,), 10)

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import dramatiq
 import redis
 from dramatiq.broker import Broker as DramatiqBroker
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import ConnectionError as BrokerConnectionError
 from dramatiq.worker import Worker
 
-from commands.settings import SettingsError
 from domain.errors import Unavailable
 
 QUEUE = "deadwax"
@@ -18,23 +18,28 @@ QUEUE = "deadwax"
 HEARTBEAT_TIMEOUT_MS = 5_000
 MAINTENANCE_CHANCE_PER_MILLION = 1_000_000
 DEAD_MESSAGE_TTL_MS = 3_600_000
-POLL_MS = 500
+POLL_MS = 200
 CONNECT_TIMEOUT_SECONDS = 2.0
 ANSWER_TIMEOUT_SECONDS = 5.0
 _STOP_MS = 1_500
 
 
 class Broker:
-    """One process's end of the broker. There is no retry and no time limit here: attempts are counted in the log."""
+    """One process's end of one queue. There is no retry and no time limit here: the to-do list counts attempts.
 
-    def __init__(self, url: str) -> None:
+    A message is fetched for each thread and for `ahead` more; what waits here cannot run in another process.
+    """
+
+    def __init__(self, url: str, queue: str = QUEUE, ahead: int = 0) -> None:
         self._broker = _connect(url)
+        self._queue = queue
+        self._ahead = ahead
         self._actors: dict[str, dramatiq.Actor[..., None]] = {}
         self._worker: Worker | None = None
 
     def register(self, name: str, function: Callable[..., None]) -> None:
         """Have messages called `name` run `function`. Its arguments are what JSON can hold."""
-        actor = dramatiq.actor(actor_name=name, queue_name=QUEUE, broker=self._broker)
+        actor = dramatiq.actor(actor_name=name, queue_name=self._queue, broker=self._broker)
         self._actors[name] = actor(function)
 
     def send(self, name: str, *arguments: str) -> None:
@@ -47,8 +52,7 @@ class Broker:
     def start(self, threads: int) -> None:
         """Run messages in so many threads of this process."""
         self._worker = Worker(self._broker, worker_threads=threads, worker_timeout=POLL_MS)
-        # No more than can run: what waits here could run in another process.
-        self._worker.queue_prefetch = threads
+        self._worker.queue_prefetch = threads + self._ahead
         self._worker.start()
 
     def stop(self) -> None:
@@ -60,10 +64,6 @@ class Broker:
 
 def _connect(url: str) -> DramatiqBroker:
     if url.startswith("amqp"):
-        try:
-            from dramatiq.brokers.rabbitmq import RabbitmqBroker
-        except ImportError:
-            raise SettingsError("REDIS_URL: RabbitMQ needs a package more: pip install 'dramatiq[rabbitmq]'") from None
         return RabbitmqBroker(url=url, middleware=[])
     return RedisBroker(  # type: ignore[no-untyped-call]
         client=redis.Redis.from_url(

@@ -18,8 +18,8 @@ from domain.errors import NotFound
 from domain.imports import imports
 from domain.imports.events import RowError, RowRepeat
 from domain.imports.imports import Import, Superseded
+from workers.leases import Lease
 from workers.runner import Overtaken
-from workers.slots import Lease
 
 _log = structlog.get_logger("imports")
 
@@ -37,10 +37,6 @@ class ImportWork:
         """Return the import as it stands, None where it is over."""
         state = _load(bus, id)
         return None if state.is_over else cls(bus, blobs, state)
-
-    @property
-    def fruitless(self) -> int:
-        return self._state.fruitless
 
     def attempt(self, lease: Lease) -> None:
         """Run it from where it stands. With the lease lost or the worker stopping it ends after its batch."""

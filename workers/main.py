@@ -6,9 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from uuid import UUID
 
 import structlog
 
@@ -18,17 +17,18 @@ from commands.bus import Bus
 from commands.settings import Settings, SettingsError
 from commands.store import Store
 from domain.errors import DeadwaxError
-from domain.ids import ASSET, IMPORT
 from projections import images, imports
+from projections.chores import Chores
 from projections.inline import inline_projections
-from projections.todo import Todo
-from workers.broker import Broker
-from workers.dispatcher import Dispatcher
+from projections.todo import News, Todo
+from workers.dispatcher import Listener
 from workers.images import Collector, SmallSizes
 from workers.imports import ImportWork
-from workers.runner import Runner, Work
+from workers.lane import Lane
+from workers.leases import Leases
+from workers.runner import Kind
 from workers.scheduler import Chore, Scheduler
-from workers.slots import Slots
+from workers.tally import Tally
 
 SWEEP_SECONDS = 600.0
 RECEIPTS_KEPT_SECONDS = 48 * 3600
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     """Run the processes that the settings ask for; a single one runs here."""
     try:
         settings = Settings.load()
-        settings.require("database_url", "redis_url", "s3_endpoint_url")
+        settings.require("database_url", "redis_url", "s3_endpoint_url", "secret_key")
         logs.configure(settings.log_format, settings.log_level)
         if _ONE in arguments:
             serve(settings, parent=os.getppid())
@@ -56,24 +56,36 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def serve(settings: Settings, parent: int | None = None) -> None:
+def kinds(settings: Settings, bus: Bus, blobs: Blobs) -> list[Kind]:
+    """Return all the work there is."""
+    image = partial(SmallSizes.take, settings.database_url, blobs)
+    return [
+        # It counts its own attempts, and ends as failed.
+        Kind(imports.KIND, partial(ImportWork.take, bus, blobs), max_fruitless=None, is_prompt=False),
+        Kind(images.KIND, image, is_prompt=False),
+    ]
+
+
+def serve(
+    settings: Settings, parent: int | None = None, kinds: Callable[[Settings, Bus, Blobs], Sequence[Kind]] = kinds
+) -> None:
     """Run tasks in this process until it is told to end, or `parent` is gone."""
     stopping = _told_to_end()
-    store = Store(settings.database_url, inline_projections(), pool_size=settings.worker_threads + 1)
+    store = Store(settings.database_url, inline_projections(), pool_size=2 * settings.worker_threads + 1)
     blobs = Blobs(settings)
-    broker = Broker(settings.redis_url)
-    slots = Slots(settings.worker_threads)
-    bus = Bus(store)
-    kinds: dict[str, tuple[str, Callable[[UUID], Work | None]]] = {
-        imports.KIND: (IMPORT, partial(ImportWork.take, bus, blobs)),
-        images.KIND: (ASSET, partial(SmallSizes, settings.database_url, blobs)),
-    }
-    for kind, (prefix, take) in kinds.items():
-        broker.register(kind, Runner(settings.database_url, slots, stopping, prefix, take).run)
-    broker.start(settings.worker_threads)
-    dispatcher = Dispatcher(Todo(settings.database_url), broker, slots)
-    dispatcher.start()
-    scheduler = Scheduler(_chores(settings, store, blobs))
+    bus, tally = Bus(store), Tally()
+    leases = Leases(Todo(settings.database_url), stopping, tally)
+    leases.start()
+    known = kinds(settings, bus, blobs)
+    lanes = [
+        Lane(settings, [kind for kind in known if kind.is_prompt is is_prompt], bus, leases, tally, stopping)
+        for is_prompt in (True, False)
+    ]
+    for lane in lanes:
+        lane.start()
+    listener = Listener(News(settings.database_url), [lane.wake for lane in lanes])
+    listener.start()
+    scheduler = Scheduler(_chores(settings, store, blobs), Chores(settings.database_url), leases)
     scheduler.start()
     _log.info("working", threads=settings.worker_threads)
     while not stopping.wait(1.0):
@@ -81,9 +93,16 @@ def serve(settings: Settings, parent: int | None = None) -> None:
             stopping.set()
     # What does not end by itself is left: its lease runs out, and another worker goes on from its last batch.
     threading.Timer(END_SECONDS, os._exit, [0]).start()
-    dispatcher.stop()
+    listener.stop()
+    for lane in lanes:
+        lane.stop_dispatching()
     scheduler.stop()
-    broker.stop()
+    ending = [threading.Thread(target=lane.stop) for lane in lanes]
+    for thread in ending:
+        thread.start()
+    for thread in ending:
+        thread.join()
+    leases.stop()
     store.close()
     blobs.close()
     _log.info("ended")

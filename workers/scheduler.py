@@ -1,13 +1,14 @@
-"""What has to be done from time to time, whoever does it: chores that any number of processes may run at once."""
+"""What has to be done from time to time, by any of the processes and once a period by all of them together."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import structlog
 
 from domain.errors import Unavailable
+from projections.chores import Chores, Taken
+from workers.leases import LEASE_SECONDS, Leases
 
 LOOK_SECONDS = 1.0
 AGAIN_SECONDS = 30.0
@@ -16,7 +17,7 @@ _log = structlog.get_logger("scheduler")
 
 
 class Chore(NamedTuple):
-    """`do` is run at once, and then `every_seconds`; sooner again where an engine could not be reached."""
+    """`do` is run once it is known, and then `every_seconds`; sooner again where an engine could not be reached."""
 
     name: str
     every_seconds: float
@@ -24,10 +25,12 @@ class Chore(NamedTuple):
 
 
 class Scheduler:
-    """Runs its chores one after the other, in a thread of its own."""
+    """Runs chores that are due and that no other process runs, one after the other, in a thread of its own."""
 
-    def __init__(self, chores: Sequence[Chore]) -> None:
-        self._due = dict.fromkeys(chores, time.monotonic())
+    def __init__(self, chores: Sequence[Chore], table: Chores, leases: Leases) -> None:
+        self._chores = {chore.name: chore for chore in chores}
+        self._table = table
+        self._leases = leases
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
@@ -38,20 +41,32 @@ class Scheduler:
         """Return when the chore that runs is done, or after a few seconds: none minds being cut short."""
         self._stopping.set()
         self._thread.join(timeout=_END_SECONDS)
+        self._table.close()
 
     def _run(self) -> None:
+        names, periods = list(self._chores), [chore.every_seconds for chore in self._chores.values()]
+        are_known = False
         while not self._stopping.wait(LOOK_SECONDS):
-            for chore, due in self._due.items():
-                if due <= time.monotonic() and not self._stopping.is_set():
-                    self._due[chore] = time.monotonic() + self._done(chore)
+            try:
+                if not are_known:
+                    self._table.know(names)
+                    are_known = True
+                while (taken := self._table.take(names, periods, LEASE_SECONDS)) and not self._stopping.is_set():
+                    self._do(taken)
+            except Unavailable:
+                _log.warning("waiting", reason="the database cannot be reached")
+            except Exception:  # noqa: BLE001 - without it nothing would be done from time to time any more
+                _log.exception("scheduler failed")
 
-    def _done(self, chore: Chore) -> float:
-        """Do it; return in how many seconds it is due again."""
-        try:
-            chore.do()
-        except Unavailable:
-            _log.warning("put off", chore=chore.name, reason="an engine cannot be reached")
-            return min(AGAIN_SECONDS, chore.every_seconds)
-        except Exception:  # noqa: BLE001 - the other chores are to be done, and this one the next time
-            _log.exception("chore failed", chore=chore.name)
-        return chore.every_seconds
+    def _do(self, taken: Taken) -> None:
+        chore = self._chores[taken.name]
+        again_in_seconds = chore.every_seconds
+        with self._leases.held(taken.subject, taken.token):
+            try:
+                chore.do()
+            except Unavailable:
+                _log.warning("put off", chore=chore.name, reason="an engine cannot be reached")
+                again_in_seconds = min(AGAIN_SECONDS, chore.every_seconds)
+            except Exception:  # noqa: BLE001 - the other chores are to be done, and this one the next time
+                _log.exception("chore failed", chore=chore.name)
+            self._table.done(taken.subject, taken.token, again_in_seconds)

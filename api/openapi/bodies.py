@@ -13,6 +13,7 @@ from domain.organization.form import CREATE_KEY
 from domain.presence import form as presence
 from domain.presence.prices import USD
 from domain.product import form as product
+from domain.purchase import form as purchase
 
 FORMS: dict[str, Form] = {
     "ProductCreate": product.CREATE,
@@ -21,6 +22,7 @@ FORMS: dict[str, Form] = {
     "InventoryItemRevise": item.REVISE,
     "PresenceCreate": presence.CREATE,
     "PresenceRevise": presence.REVISE,
+    "PurchaseCreate": purchase.FULFILL,
     "ApiKeyCreate": CREATE_KEY,
 }
 _ANY_JSON: Schema = {"propertyNames": {"pattern": NO_NUL}, "additionalProperties": ref("JsonValue")}

@@ -20,11 +20,15 @@ from domain.product import form as product_form
 from domain.product import product as products
 from domain.product.events import Credit
 from domain.product.product import Product
+from domain.purchase import form as purchase_form
+from domain.purchase import purchase as purchases
+from domain.purchase.events import SoldAsset
 from projections.documents import fill
 from projections.image_document import photo_json
 from projections.item_document import ItemSummary, item_pieces, whole
 from projections.presence_document import presence_document
 from projections.product_document import product_document
+from projections.purchase_document import Buyer, fill_tokens, purchase_document, with_buyer
 
 Json = dict[str, Any]
 
@@ -72,6 +76,13 @@ PRESENCE_CREATE = {
     "status": "active",
     "is_selling_enabled": True,
 }
+PURCHASE_FULFILL = {
+    "product_uid": ids.uid(ids.PRODUCT, ID),
+    "buyer_email": "buyer@example.com",
+    "buyer_name": "Ana Sousa",
+    "external_order_id": "1001",
+    "max_downloads": 5,
+}
 PRESENCE_REVISE = {"status": "paused", "is_selling_enabled": False}
 
 
@@ -109,9 +120,23 @@ def _presence(*sent: tuple[Form, Json]) -> Json:
     return _shown(presence_document(presence))
 
 
+def _purchase() -> Json:
+    values = _read((purchase_form.FULFILL, PURCHASE_FULFILL))
+    values["product"] = values.pop("product_uid")
+    buyer = Buyer(values.pop("buyer_email"), values.pop("buyer_name"))
+    sold = SoldAsset(ID, "", "Drum Kit.zip", "Drum kit, 24 bit", "application/zip", 184_320_771)
+    facts: Json = {"title": "Drum Kit", "type": "digital", "buyer": ID, "assets": [sold], "token_digest": b""}
+    purchase = purchases.evolve(None, purchases.create(ID, _STAMP, **facts, **values))
+    assert purchase is not None
+    document = with_buyer(purchase_document(purchase), buyer)
+    shown: Json = msgspec.json.decode(fill_tokens(fill(document, BASE_URL), lambda _: "kQ0mXlTQ2S6tQ0n1m1ZbVf3J"))
+    return shown
+
+
 _PRODUCT = _product((product_form.CREATE, PRODUCT_CREATE))
 ITEM = _item((item_form.CREATE, ITEM_CREATE))
 REVISED_ITEM = _item((item_form.CREATE, ITEM_CREATE), (item_form.REVISE, ITEM_REVISE))
+PURCHASE = _purchase()
 PHOTO = _shown(
     photo_json(
         Photo(

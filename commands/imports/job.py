@@ -137,6 +137,14 @@ def fail(command: FailImport, work: Work) -> Saved:
     return work.save([_change(state.id, state, [imports.fail(state, command.attempt, command.error, work.stamp)])])
 
 
+def dropped(id: UUID, work: Work) -> list[Change]:
+    """Return its end where somebody took it off the workers' list. Raises NotFound."""
+    state = work.load(id, imports.fold)
+    if state.is_over:
+        return []
+    return [_change(id, state, [imports.fail(state, state.attempt, imports.DROPPED, work.stamp)])]
+
+
 def _load(command: _AboutImport, work: Work) -> Import:
     return work.load(command.id, imports.fold)
 

@@ -24,6 +24,7 @@ from domain.imports.events import (
 MAX_FRUITLESS_ATTEMPTS = 5
 LISTED = 100
 GAVE_UP = f"It was started {MAX_FRUITLESS_ATTEMPTS} times and got nowhere."
+DROPPED = "It was taken off the list."
 
 
 class Superseded(DeadwaxError):
