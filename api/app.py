@@ -10,6 +10,8 @@ from litestar.routes import HTTPRoute
 
 from api import (
     docs,
+    download_logs,
+    downloads,
     errors,
     health,
     images,
@@ -67,6 +69,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *reference.HANDLERS,
             *keys.HANDLERS,
             *imports.HANDLERS,
+            *downloads.HANDLERS,
+            *download_logs.HANDLERS,
             *health.HANDLERS,
             *docs.HANDLERS,
         ],
@@ -101,6 +105,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
         blobs = Blobs(settings)
         stack.callback(blobs.close)
         threads = stack.enter_context(ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="file"))
+        download_threads = stack.enter_context(ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="download"))
         reader = await stack.enter_async_context(Reader(settings.database_url, settings.read_pool_size))
         gate = Gate(reader)
         uses = Uses(gate)
@@ -119,6 +124,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             pages=PageCache(settings.page_cache_mib * 1024**2),
             uses=uses,
             threads=threads,
+            download_threads=download_threads,
             turns=asyncio.Semaphore(settings.write_pool_size),
             picture_turn=asyncio.Semaphore(1),
         )

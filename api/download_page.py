@@ -43,7 +43,7 @@ class Offer(Struct, frozen=True, kw_only=True):
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
-    """Why there is nothing to see, in plain words. `detail` says the same to programs; `page` leads to what there is."""
+    """Why there is nothing to see, in plain words. `detail` says it to programs; `page` leads to what there is."""
 
     status: int
     detail: str
@@ -83,8 +83,8 @@ UNKNOWN = Refusal(
     detail="Not found.",
     heading="This link leads nowhere",
     sentences=(
-        "Part of it may be missing: mail programs sometimes break a long link in two. Copy the whole link from the"
-        " mail into the address bar.",
+        "Part of it may be missing: mail programs sometimes break a long link in two.",
+        "Copy the whole link from the mail into the address bar.",
         "If it still does not work, ask the shop that you bought from to send the mail again.",
     ),
 )
@@ -93,6 +93,14 @@ TROUBLE = Refusal(
     detail="A service this needs cannot be reached right now. Try again.",
     heading="Not right now",
     sentences=("Something that your download needs is out of order. Nothing is lost: try again in a few minutes.",),
+)
+
+
+BEYOND = Refusal(
+    status=416,
+    detail="The file ends before this range.",
+    heading="There is no more of this file",
+    sentences=("What was asked for lies behind its end. Start the download anew.",),
 )
 
 
@@ -133,8 +141,7 @@ def used_up(seller: str, most: int) -> Refusal:
         heading="No downloads are left",
         sentences=(
             f"The files could be downloaded {times}, and that has been done.",
-            "If a download has just broken off, let your browser go on with it: within 30 minutes that does not count"
-            " again.",
+            "If one has just broken off, let your browser go on with it: within 30 minutes that does not count again.",
             f"If you need another one, ask {seller}: a reply to the mail that the link came with will do.",
         ),
     )
@@ -148,8 +155,8 @@ def too_few(seller: str, remaining: int, page: str) -> Refusal:
         heading="Not enough downloads are left",
         sentences=(
             f"{left}, and all files at once count as one each.",
-            f"Download the ones that you need, or ask {seller} for more: a reply to the mail that the link came with"
-            " will do.",
+            "Download the ones that you need.",
+            f"If you need more, ask {seller}: a reply to the mail that the link came with will do.",
         ),
         page=page,
     )

@@ -48,7 +48,9 @@ def test_a_span_is_exactly_the_bytes_asked_for_where_they_lie_together(
         assert asked_span(header, size) == expected
 
 
-@given(st.text(max_size=60) | st.text("bytes=-,0123456789 \t", max_size=30).map("bytes=".__add__), st.integers(1, 10**12))
+@given(
+    st.text(max_size=60) | st.text("bytes=-,0123456789 \t", max_size=30).map("bytes=".__add__), st.integers(1, 10**12)
+)
 def test_no_header_breaks_it_and_no_span_leaves_the_file(header: str, size: int) -> None:
     try:
         span = asked_span(header, size)

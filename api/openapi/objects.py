@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from api.openapi import inventory, presences, products, purchases
+from api.openapi import downloads, inventory, presences, products, purchases
 from api.openapi.operation import Schema
 from api.openapi.shapes import MONEY, REF, URL, array_of, page_of
 from domain.fields import Choice
@@ -16,6 +16,7 @@ from domain.presence import form as presence_form
 from domain.product import form as product_form
 from domain.purchase import form as purchase_form
 from domain.special_fields import Money
+from projections.download import DownloadDocument, OfferDocument
 from projections.image_document import PhotoDocument
 from projections.imports import ImportDocument
 from projections.item_document import ItemDocument
@@ -31,6 +32,8 @@ _TYPES = {
     PhotoDocument: "Photo",
     ImportDocument: "Import",
     PurchaseDocument: "Purchase",
+    DownloadDocument: "Download",
+    OfferDocument: "DownloadOffer",
     KeyDocument: "ApiKey",
     Platform: "Platform",
 }
@@ -42,10 +45,10 @@ _NAMES = {
 }
 _TIMES = frozenset(
     {"created", "updated", "created_at", "updated_at", "price_last_updated", "last_checked_at"}
-    | {"started", "finished", "last_used_at", "expires_at", "sent_at"}
+    | {"started", "finished", "last_used_at", "expires_at", "sent_at", "started_at"}
 )
 _FEW = 50
-_PAGED = ("Product", "InventoryItem", "Purchase", "Import", "ApiKey")
+_PAGED = ("Product", "InventoryItem", "Purchase", "Download", "Import", "ApiKey")
 _WHOLE = ("Presence", "Photo", "Platform")
 
 
@@ -64,6 +67,10 @@ def objects() -> dict[str, Schema]:
     _describe(shown["Purchase"], purchase_form.FULFILL, purchases.MEANINGS)
     shown["Purchase"]["buyer_email"]["type"] = shown["Purchase"]["buyer_name"]["type"] = ["string", "null"]
     shown["Purchase"]["download_url"].update({"type": "string", "format": "uri"})
+    for name, meanings in downloads.MEANINGS.items():
+        _describe(shown[name], Form(fields={}), meanings)
+    shown["OfferedProduct"]["image"].update(URL)
+    shown["OfferedFile"]["url"]["format"] = "uri"
     shown["Product"]["price_computed_usd"].update(MONEY)
     shown["Product"]["product_image"].update(URL)
     shown["Import"]["rejects_url"].update(URL)
