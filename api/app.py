@@ -9,6 +9,8 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from api import (
+    asset_uploads,
+    assets,
     docs,
     download_logs,
     downloads,
@@ -43,6 +45,7 @@ from projections.inline import inline_projections
 from projections.organizations import Gate
 
 FILE_THREADS = 8
+UPLOADS = 32
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
@@ -63,6 +66,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *product_export.HANDLERS,
             *presences.HANDLERS,
             *inventory.HANDLERS,
+            *assets.HANDLERS,
+            *asset_uploads.HANDLERS,
             *images.HANDLERS,
             *purchases.HANDLERS,
             *media.HANDLERS,
@@ -127,4 +132,5 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             download_threads=download_threads,
             turns=asyncio.Semaphore(settings.write_pool_size),
             picture_turn=asyncio.Semaphore(1),
+            uploads=asyncio.Semaphore(UPLOADS),
         )

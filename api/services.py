@@ -1,8 +1,9 @@
 """What the handlers of one process share, opened with the app and closed with it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -29,14 +30,15 @@ from projections.purchase_document import fill_tokens
 
 T = TypeVar("T")
 TURN_SECONDS = 5.0
-PICTURE_TURN_SECONDS = 20.0
+PICTURE_TURN_SECONDS = UPLOAD_TURN_SECONDS = 20.0
 
 
 class Services(Struct, frozen=True, kw_only=True):
     """`turns` are as many as the write pool has connections: a command waits for its turn, not for a connection.
 
     `threads` are for files alone, whose client library blocks; `download_threads` read those that buyers download, so
-    that however many do, pictures and imports go on. A picture takes much memory, so one has its turn.
+    that however many do, pictures and imports go on. A picture takes much memory, so one has its turn, and `uploads`
+    are as many files as may be on their way at once, each with two parts in memory.
     """
 
     settings: Settings
@@ -52,6 +54,7 @@ class Services(Struct, frozen=True, kw_only=True):
     download_threads: ThreadPoolExecutor
     turns: asyncio.Semaphore
     picture_turn: asyncio.Semaphore
+    uploads: asyncio.Semaphore
 
     def fill(self, request: ApiRequest, text: str) -> bytes:
         """Close the holes of a document, or of many in a row, as this request's answer shows them."""
@@ -102,6 +105,15 @@ class Services(Struct, frozen=True, kw_only=True):
             return await self.in_thread(work)
         finally:
             self.picture_turn.release()
+
+    @asynccontextmanager
+    async def one_upload(self) -> AsyncIterator[None]:
+        """Give room for a file that is sent on while it arrives. Raises Busy."""
+        await _take(self.uploads, UPLOAD_TURN_SECONDS, "Too many uploads at once. Try again.")
+        try:
+            yield
+        finally:
+            self.uploads.release()
 
 
 async def _take(turns: asyncio.Semaphore, seconds: float, refusal: str) -> None:

@@ -18,11 +18,12 @@ from bench.race import Field, race, table
 from bench.report import RACE, Group, Row, keep, parts, show
 from bench.sellers import Seller, sellers
 from bench.stock import stock
+from bench.todo import todo
 from commands.migrate import migrate
 from engines.reach import engines_of
 
 PRODUCTS = 200_000
-PARTS = ("list", "patch", "create", "import", "rebuild", "memory")
+PARTS = ("list", "patch", "create", "import", "todo", "rebuild", "memory")
 PAGES = tuple(scenario.name for scenario in pages(Seller(0, 1000)))
 
 
@@ -103,6 +104,7 @@ def _parts(
         "memory": lambda: scenarios.memory(environment, reader),
         "create": lambda: scenarios.creating(environment, writer),
         "import": lambda: importing(database_url, folder),
+        "todo": lambda: todo(environment, writer),
     }
     rows = []
     for name, measure in measures.items():

@@ -9,7 +9,18 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-from commands import asset, download, inventory, organization, presence, product, product_batch, purchase, task
+from commands import (
+    asset,
+    asset_uploads,
+    download,
+    inventory,
+    organization,
+    presence,
+    product,
+    product_batch,
+    purchase,
+    task,
+)
 from commands.imports import job
 from commands.recorder import Guard
 from commands.save import Receipt, Saved
@@ -42,6 +53,7 @@ HANDLERS: Mapping[Any, Handler] = {
     **presence.HANDLERS,
     **inventory.HANDLERS,
     **asset.HANDLERS,
+    **asset_uploads.HANDLERS,
     **purchase.HANDLERS,
     **download.HANDLERS,
     **job.HANDLERS,

@@ -58,6 +58,10 @@ Seconds = Annotated[float, Meta(gt=0, description="a number of seconds above 0")
 Bucket = Annotated[
     str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="3 to 63 of a-z, 0-9, dots and dashes")
 ]
+MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9!#$&^_.+-]*/([a-z0-9][a-z0-9!#$&^_.+-]*|\*)$")]
+MediaTypes = Annotated[
+    tuple[MediaType, ...], Meta(description="content types such as application/zip or audio/*, separated by commas")
+]
 Networks = Annotated[tuple[str, ...], Meta(description="IP addresses or CIDRs separated by commas")]
 
 
@@ -72,6 +76,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     s3_bucket: Annotated[Bucket, Setting("S3_BUCKET", "Bucket that holds the files")] = "deadwax"
     s3_region: Annotated[str, Setting("S3_REGION", "Region that requests are signed for")] = "us-east-1"
 
+    s3_public_url: Annotated[
+        HttpUrl, Setting("S3_PUBLIC_URL", "Where clients reach the S3 server; empty: where the API does")
+    ] = ""
     secret_key: Annotated[
         SecretKey, Setting("DEADWAX_SECRET_KEY", "What the links that buyers get are made with; keep it", secret=True)
     ] = ""
@@ -112,6 +119,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 50_000_000
     image_grace_seconds: Annotated[
         Seconds, Setting("DEADWAX_IMAGE_GRACE_SECONDS", "Time that a picture is kept which nothing shows any more")
+    ] = 24 * 3600.0
+    asset_limit_bytes: Annotated[Bytes, Setting("DEADWAX_ASSET_LIMIT_BYTES", "Largest digital asset")] = 5 * 1024**3
+    asset_types: Annotated[
+        MediaTypes, Setting("DEADWAX_ASSET_TYPES", "Content types of digital assets; empty: all are taken")
+    ] = ()
+    asset_grace_seconds: Annotated[
+        Seconds, Setting("DEADWAX_ASSET_GRACE_SECONDS", "Time that a file is kept which no digital asset has any more")
     ] = 24 * 3600.0
     download_redirect_bytes: Annotated[
         Limit,
@@ -194,7 +208,10 @@ def _convert(variable: str, text: str, kind: Any) -> Any:
         if plain is Path:
             return Path(text).expanduser()
         if get_origin(plain) is tuple:
-            return tuple(str(ip_network(part.strip(), strict=False)) for part in text.split(",") if part.strip())
+            parts = [part.strip() for part in text.split(",") if part.strip()]
+            if get_args(plain)[0] is str:
+                return tuple(str(ip_network(part, strict=False)) for part in parts)
+            return msgspec.convert([part.lower() for part in parts], kind)
         value = msgspec.convert(text, kind, strict=False)
     except ValueError:
         raise SettingsError(f"{variable}: expected {_expected(kind)}, not {mask(text)!r}") from None

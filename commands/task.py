@@ -72,7 +72,7 @@ def drop(command: DropTask, work: Work) -> Saved:
 
 
 def _load(command: _AboutTask, work: Work) -> Task | None:
-    return work.store.load(task.task_id(work.context.organization, command.subject), task.fold)
+    return work.store.load(task.task_id(command.subject), task.fold)
 
 
 def _change(state: Task | None, event: TaskEvent) -> Change:

@@ -13,6 +13,8 @@ from workers.runner import Kind, Runner
 from workers.slots import Slots
 from workers.tally import Tally
 
+AHEAD_PER_THREAD = 4
+
 
 class Lane:
     """Runs work of `kinds`, all of them prompt or none."""
@@ -27,8 +29,8 @@ class Lane:
         stopping: threading.Event,
     ) -> None:
         is_prompt = any(kind.is_prompt for kind in kinds)
-        # Short work has the next piece at hand. Behind long work it would only be kept from other processes.
-        ahead = settings.worker_threads if is_prompt else 0
+        # Short work has the next pieces at hand. Behind long work they would only be kept from other processes.
+        ahead = AHEAD_PER_THREAD * settings.worker_threads if is_prompt else 0
         self._database_url = settings.database_url
         self._connections = threading.local()
         self._broker = Broker(settings.redis_url, f"{QUEUE}.{'prompt' if is_prompt else 'long'}", ahead)

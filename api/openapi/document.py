@@ -45,6 +45,7 @@ TAGS = {
     "Products": "Catalogue entries: an album, a sample pack.",
     "Inventory": "The copies of products, one by one.",
     "Marketplace presences": "Where products are represented.",
+    "Digital assets": "The files that buyers of digital products download.",
     "Digital fulfillment": "What was sold of products' files, and the mails that lead buyers to them.",
     "Public download": "What a buyer reaches with the link from the mail. No key is needed: the link is the secret.",
     "Media": "Pictures, where answers say they are.",

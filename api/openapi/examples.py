@@ -1,6 +1,6 @@
 """One album with one copy and one listing, made by the code that answers, so that the examples are what is answered."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,8 @@ from msgspec.structs import fields
 
 from api.openapi.noun import BASE_URL
 from domain import ids
+from domain.asset import asset as assets
+from domain.asset import form as asset_form
 from domain.event import Stamp
 from domain.form import Form
 from domain.image import Photo
@@ -23,7 +25,9 @@ from domain.product.product import Product
 from domain.purchase import form as purchase_form
 from domain.purchase import purchase as purchases
 from domain.purchase.events import SoldAsset
-from projections.documents import fill
+from projections.asset import asset_document
+from projections.asset_upload import Row, upload_document
+from projections.documents import encode, fill
 from projections.image_document import photo_json
 from projections.item_document import ItemSummary, item_pieces, whole
 from projections.presence_document import presence_document
@@ -84,6 +88,16 @@ PURCHASE_FULFILL = {
     "max_downloads": 5,
 }
 PRESENCE_REVISE = {"status": "paused", "is_selling_enabled": False}
+ASSET_CREATE = {"display_name": "Full Album Download", "description": "FLAC files, 24-bit"}
+ASSET_REVISE = {"display_name": "Full Album Download (remastered)"}
+ASSET_UPLOAD = {
+    "filename": "album.zip",
+    "size": 33_554_532,
+    "content_type": "application/zip",
+    "display_name": "Full Album Download",
+}
+PACK = ids.uid(ids.PRODUCT, UUID("01890a5d-ac96-774b-bcce-b302099a8058"))
+"""A product that is not physical."""
 
 
 def _shown(document: str) -> Json:
@@ -133,6 +147,41 @@ def _purchase() -> Json:
     return shown
 
 
+def _asset(*sent: tuple[Form, Json]) -> Json:
+    file = {"filename": "album.zip", "content_type": "application/zip", "blob": "", "size_bytes": 734_003_200}
+    product = ids.parse(ids.PRODUCT, PACK)
+    assert product is not None
+    values = {**file, "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", **_read(*sent)}
+    [created] = assets.create(ID, product, (), values, _STAMP)
+    asset = assets.evolve(None, created)
+    assert asset is not None
+    return _shown(asset_document(asset))
+
+
+def _upload() -> Json:
+    values = asset_form.UPLOAD.parse(ASSET_UPLOAD).values
+    product = ids.parse(ids.PRODUCT, PACK)
+    assert product is not None
+    size_bytes = values["size"]
+    row = Row(
+        id=ID,
+        product=product,
+        blob="",
+        multipart="",
+        filename=values["filename"],
+        content_type=values["content_type"],
+        size_bytes=size_bytes,
+        part_bytes=16 * 1024**2,
+        sha256=None,
+        asked={"display_name": values["display_name"]},
+        created=TIME,
+        expires=TIME + timedelta(hours=24),
+    )
+    address = "https://s3.example/deadwax/5d1f8a3e/assets/5pWbJ3mV7xQ2/file?partNumber={}&X-Amz-Signature=3a70ad03"
+    document = upload_document(row, {1: 16 * 1024**2}, address.format)
+    return _shown(encode(document).decode())
+
+
 _PRODUCT = _product((product_form.CREATE, PRODUCT_CREATE))
 ITEM = _item((item_form.CREATE, ITEM_CREATE))
 REVISED_ITEM = _item((item_form.CREATE, ITEM_CREATE), (item_form.REVISE, ITEM_REVISE))
@@ -168,6 +217,9 @@ PHOTO = _shown(
 )
 PRESENCE = _presence((presence_form.CREATE, PRESENCE_CREATE))
 REVISED_PRESENCE = _presence((presence_form.CREATE, PRESENCE_CREATE), (presence_form.REVISE, PRESENCE_REVISE))
+ASSET = _asset((asset_form.REVISE, ASSET_CREATE))
+REVISED_ASSET = _asset((asset_form.REVISE, ASSET_CREATE), (asset_form.REVISE, ASSET_REVISE))
+UPLOAD = _upload()
 NEW_PRODUCT = _shown(product_document(_PRODUCT))
 REVISED_PRODUCT = _shown(
     product_document(_product((product_form.CREATE, PRODUCT_CREATE), (product_form.REVISE, PRODUCT_REVISE)))

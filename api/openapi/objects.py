@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from api.openapi import downloads, inventory, presences, products, purchases
+from api.openapi import asset_uploads, assets, downloads, inventory, presences, products, purchases
 from api.openapi.operation import Schema
 from api.openapi.shapes import MONEY, REF, URL, array_of, page_of
+from domain.asset import form as asset_form
 from domain.fields import Choice
 from domain.form import Form
 from domain.inventory import form as item_form
@@ -16,6 +17,8 @@ from domain.presence import form as presence_form
 from domain.product import form as product_form
 from domain.purchase import form as purchase_form
 from domain.special_fields import Money
+from projections.asset import AssetDocument
+from projections.asset_upload import UploadDocument
 from projections.download import DownloadDocument, OfferDocument
 from projections.image_document import PhotoDocument
 from projections.imports import ImportDocument
@@ -30,6 +33,8 @@ _TYPES = {
     ItemDocument: "InventoryItem",
     PresenceDocument: "Presence",
     PhotoDocument: "Photo",
+    AssetDocument: "DigitalAsset",
+    UploadDocument: "DigitalAssetUpload",
     ImportDocument: "Import",
     PurchaseDocument: "Purchase",
     DownloadDocument: "Download",
@@ -42,14 +47,15 @@ _NAMES = {
     "ItemSummary": "InventoryItemSummary",
     "CreditDocument": "Credit",
     "PlatformDocument": "Platform",
+    "PartDocument": "DigitalAssetUploadPart",
 }
 _TIMES = frozenset(
     {"created", "updated", "created_at", "updated_at", "price_last_updated", "last_checked_at"}
-    | {"started", "finished", "last_used_at", "expires_at", "sent_at", "started_at"}
+    | {"started", "finished", "last_used_at", "expires_at", "sent_at", "expires", "started_at"}
 )
 _FEW = 50
 _PAGED = ("Product", "InventoryItem", "Purchase", "Download", "Import", "ApiKey")
-_WHOLE = ("Presence", "Photo", "Platform")
+_WHOLE = ("Presence", "Photo", "DigitalAsset", "Platform")
 
 
 def objects() -> dict[str, Schema]:
@@ -64,6 +70,9 @@ def objects() -> dict[str, Schema]:
     _describe(shown["InventoryItem"], item_form.CREATE, inventory.MEANINGS)
     _describe(shown["InventoryItemSummary"], item_form.CREATE, inventory.MEANINGS)
     _describe(shown["Presence"], presence_form.CREATE, presences.MEANINGS)
+    _describe(shown["DigitalAsset"], asset_form.REVISE, assets.MEANINGS)
+    _describe(shown["DigitalAssetUpload"], asset_form.UPLOAD, asset_uploads.MEANINGS)
+    shown["DigitalAssetUploadPart"]["url"].update({**URL, "description": "PUT the part's bytes there; null once done."})
     _describe(shown["Purchase"], purchase_form.FULFILL, purchases.MEANINGS)
     shown["Purchase"]["buyer_email"]["type"] = shown["Purchase"]["buyer_name"]["type"] = ["string", "null"]
     shown["Purchase"]["download_url"].update({"type": "string", "format": "uri"})

@@ -122,6 +122,16 @@ BEGIN
     DELETE FROM asset_upload WHERE id = upload_id;
 END $$;
 
+-- Its file can become no asset from now on: it is the caller's to delete.
+CREATE FUNCTION abandon_asset_upload(upload_id uuid) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE asset_file SET doomed = now() WHERE id = upload_id AND free_since IS NOT NULL AND doomed IS NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'upload % is over', upload_id USING ERRCODE = 'serialization_failure';
+    END IF;
+    DELETE FROM asset_upload WHERE id = upload_id;
+END $$;
+
 -- What a product is found by and whether it is fit for Redbubble follow from its assets too.
 ALTER TABLE product_list ADD COLUMN is_mature boolean NOT NULL DEFAULT false;
 -- The product's own words, where `search` holds those of its assets besides.
