@@ -48,8 +48,11 @@ class Addresses:
         header = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
         hops = [hop.strip() for hop in header.decode("latin-1").split(",") if hop.strip()]
         while hops and self._is_trusted(address):
-            address = hops.pop()
-        return address
+            if (hop := _address(hops.pop())) is None:
+                # Whoever wrote that vouches for nobody.
+                break
+            address = hop
+        return _address(address) or address
 
     def _peer_is_trusted(self, scope: Scope) -> bool:
         peer = scope.get("client")
@@ -61,3 +64,16 @@ class Addresses:
         except ValueError:
             return False
         return any(ip in network for network in self._trusted)
+
+
+def _address(text: str) -> str | None:
+    """Return the address of an IPv4 or IPv6 peer in its one spelling, without its port; None where it is none."""
+    bare = text.partition("]")[0][1:] if text.startswith("[") else text
+    if bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        ip = ip_address(bare)
+    except ValueError:
+        return None
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return str(mapped or ip)

@@ -12,6 +12,8 @@ from api import (
     asset_uploads,
     assets,
     docs,
+    download_logs,
+    downloads,
     errors,
     health,
     images,
@@ -72,6 +74,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *reference.HANDLERS,
             *keys.HANDLERS,
             *imports.HANDLERS,
+            *downloads.HANDLERS,
+            *download_logs.HANDLERS,
             *health.HANDLERS,
             *docs.HANDLERS,
         ],
@@ -106,6 +110,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
         blobs = Blobs(settings)
         stack.callback(blobs.close)
         threads = stack.enter_context(ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="file"))
+        download_threads = stack.enter_context(ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="download"))
         reader = await stack.enter_async_context(Reader(settings.database_url, settings.read_pool_size))
         gate = Gate(reader)
         uses = Uses(gate)
@@ -124,6 +129,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             pages=PageCache(settings.page_cache_mib * 1024**2),
             uses=uses,
             threads=threads,
+            download_threads=download_threads,
             turns=asyncio.Semaphore(settings.write_pool_size),
             picture_turn=asyncio.Semaphore(1),
             uploads=asyncio.Semaphore(UPLOADS),

@@ -18,7 +18,7 @@ from api.files import attachment
 from api.openapi import product_export as declared
 from api.product_filters import product_query
 from api.products import PATH
-from api.requests import ApiRequest, Query, header, parse_query
+from api.requests import ApiRequest, Query, disconnected, header, parse_query
 from api.services import services
 from domain.errors import Invalid
 from domain.fields import not_a_choice
@@ -188,7 +188,7 @@ class Stream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self._headers})
-        gone = asyncio.create_task(_disconnected(receive))
+        gone = asyncio.create_task(disconnected(receive))
         try:
             async with aclosing(self._chunks) as chunks:
                 # Nothing is made for a HEAD.
@@ -199,12 +199,6 @@ class Stream:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             gone.cancel()
-
-
-async def _disconnected(receive: Receive) -> None:
-    """Return once the client has gone: the server takes what is sent then, and says nothing."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 HANDLERS: list[Any] = [export_products]

@@ -117,6 +117,12 @@ async def next_message(scope: Scope, receive: Receive) -> ReceiveMessage:
     return await (receive() if expected is None else expected)
 
 
+async def disconnected(receive: Receive) -> None:
+    """Return once the client has gone: the server takes what is sent then, and says nothing."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 async def read_body(request: ApiRequest, limit_bytes: int, timeout_seconds: float) -> bytes:
     """Return the whole body. Raises BodyTooLarge as soon as that is known, BodyTimeout, BadRequest."""
     expected = content_length(request.scope)

@@ -36,8 +36,9 @@ PICTURE_TURN_SECONDS = UPLOAD_TURN_SECONDS = 20.0
 class Services(Struct, frozen=True, kw_only=True):
     """`turns` are as many as the write pool has connections: a command waits for its turn, not for a connection.
 
-    `threads` are for files alone, whose client library blocks. A picture takes much memory, so one has its turn, and
-    `uploads` are as many files as may be on their way at once, each with two parts in memory.
+    `threads` are for files alone, whose client library blocks; `download_threads` read those that buyers download, so
+    that however many do, pictures and imports go on. A picture takes much memory, so one has its turn, and `uploads`
+    are as many files as may be on their way at once, each with two parts in memory.
     """
 
     settings: Settings
@@ -50,6 +51,7 @@ class Services(Struct, frozen=True, kw_only=True):
     pages: PageCache
     uses: Uses
     threads: ThreadPoolExecutor
+    download_threads: ThreadPoolExecutor
     turns: asyncio.Semaphore
     picture_turn: asyncio.Semaphore
     uploads: asyncio.Semaphore
@@ -61,6 +63,9 @@ class Services(Struct, frozen=True, kw_only=True):
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+
+    async def in_download_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.download_threads, work)
 
     async def execute(
         self, request: ApiRequest, command: Any, *, receipt: Receipt | None = None, guard: Guard | None = None

@@ -9,7 +9,18 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-from commands import asset, asset_uploads, inventory, organization, presence, product, product_batch, purchase, task
+from commands import (
+    asset,
+    asset_uploads,
+    download,
+    inventory,
+    organization,
+    presence,
+    product,
+    product_batch,
+    purchase,
+    task,
+)
 from commands.imports import job
 from commands.recorder import Guard
 from commands.save import Receipt, Saved
@@ -18,7 +29,8 @@ from commands.work import Context, Work
 from domain.errors import Busy, Conflict
 
 RETRIES = 3
-BACKOFF_SECONDS = (0.005, 0.025, 0.1, 0.0)
+"""How often a command is decided again; its type may have a number of its own."""
+BACKOFF_SECONDS = (0.005, 0.025, 0.1)
 _LOCKS = 64
 _TURN_SECONDS = 5.0
 
@@ -43,6 +55,7 @@ HANDLERS: Mapping[Any, Handler] = {
     **asset.HANDLERS,
     **asset_uploads.HANDLERS,
     **purchase.HANDLERS,
+    **download.HANDLERS,
     **job.HANDLERS,
     **task.HANDLERS,
 }
@@ -80,11 +93,12 @@ class Bus:
         lock = self._locks[hash(command.subject) % _LOCKS] if command.subject else nullcontext()
         try:
             with lock:
-                for attempt in range(RETRIES + 1):
+                for attempt in range(getattr(command, "RETRIES", RETRIES) + 1):
                     try:
                         return handler(command, self.work(context, receipt, guard))
                     except Conflict:
-                        self.store.connections.pause(random.uniform(0.2, 1) * BACKOFF_SECONDS[attempt])  # noqa: S311 - jitter
+                        most = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
+                        self.store.connections.pause(random.uniform(0.2, 1) * most)  # noqa: S311 - jitter
         except TimeoutError as error:
             raise Busy from error
         raise Busy

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -28,6 +29,7 @@ _SELECT_FAMILIES = b"""SELECT p.id, f.child_revision, f.items_made, f.items, f.p
 _SELECT_NUMBERS = b"SELECT nextval('presence_number') AS number FROM generate_series(1, %b::integer)"
 _SELECT_HOLDERS = b"SELECT value, holder FROM claim WHERE organization = %b AND kind = %s AND value = ANY(%b)"
 _SELECT_CLAIMS = b"SELECT holder, value FROM claim WHERE kind = %s AND holder = ANY(%b)"
+_SELECT_DOWNLOADS = b"SELECT asset, id FROM downloads_since(%b, %s, %b)"
 _SELECT_RECEIPT = b"SELECT request, status, headers, body FROM receipt WHERE organization = %b AND key = %s"
 _DELETE_RECEIPTS = b"DELETE FROM receipt WHERE created < now() - make_interval(secs => %s) RETURNING 1"
 
@@ -89,6 +91,10 @@ class Reading:
         for row in self._rows(_SELECT_CLAIMS, [kind, list(holders)]):
             held.setdefault(row["holder"], []).append(row["value"])
         return held
+
+    def downloads_since(self, purchase: UUID, ip: str, since: datetime) -> dict[UUID, UUID]:
+        """Return the downloads of a purchase that an address has begun since then, by asset."""
+        return {row["asset"]: row["id"] for row in self._rows(_SELECT_DOWNLOADS, [purchase, ip, since])}
 
     def receipt(self, organization: UUID, key: str, request: bytes) -> Receipt | None:
         """Return the answer bound to the key. Raises IdempotencyMismatch where it was another request's."""

@@ -127,6 +127,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     asset_grace_seconds: Annotated[
         Seconds, Setting("DEADWAX_ASSET_GRACE_SECONDS", "Time that a file is kept which no digital asset has any more")
     ] = 24 * 3600.0
+    download_redirect_bytes: Annotated[
+        Limit,
+        Setting("DEADWAX_DOWNLOAD_REDIRECT_BYTES", "Files from this size on come straight from S3; 0: none do"),
+    ] = 0
     body_timeout_seconds: Annotated[Seconds, Setting("DEADWAX_BODY_TIMEOUT_SECONDS", "Time to send a body")] = 30.0
     log_format: Annotated[Literal["console", "json"], Setting("DEADWAX_LOG_FORMAT", "How log lines look")] = "console"
     log_level: Annotated[

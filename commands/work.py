@@ -22,7 +22,7 @@ Aggregate = TypeVar("Aggregate", bound=_Owned)
 
 
 class Context(NamedTuple):
-    """Who asks: `actor` is an API key's uid or "system", `correlation_id` the request's id."""
+    """Who asks: `actor` is an API key's uid, "buyer" or "system", `correlation_id` the request's id."""
 
     organization: UUID
     actor: str

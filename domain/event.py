@@ -10,7 +10,7 @@ from msgspec.structs import fields
 
 
 class DomainEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A fact. `timestamp` is UTC; `actor` is an API key's uid or "system"."""
+    """A fact. `timestamp` is UTC; `actor` is an API key's uid, "buyer" or "system"."""
 
     TOPIC: ClassVar[str]
 

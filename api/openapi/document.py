@@ -23,6 +23,10 @@ _HEADERS: dict[str, Schema] = {
     "ETag": {"description": "The object's entity tag, for If-None-Match and If-Match.", "schema": {"type": "string"}},
     "Cache-Control": {"description": "How long it may be kept.", "schema": {"type": "string"}},
     "Location": {"description": "Where the new object is.", "schema": {"type": "string"}},
+    "Content-Range": {"description": "Which bytes these are, of how many.", "schema": {"type": "string"}},
+    "Accept-Ranges": {"description": "`bytes`: parts of it can be asked for.", "schema": {"type": "string"}},
+    "Content-Disposition": {"description": "The name to keep it under.", "schema": {"type": "string"}},
+    "Last-Modified": {"description": "When it was sold.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds until it is worth trying again.", "schema": {"type": "integer"}},
     "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}},
     "Idempotent-Replayed": {
@@ -30,6 +34,7 @@ _HEADERS: dict[str, Schema] = {
         "schema": {"type": "string"},
     },
 }
+_HTML: Schema = {"text/html": {"schema": {"type": "string"}}}
 _PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _DESCRIPTION = """The catalogue of record sellers and digital creators.
 
@@ -42,6 +47,7 @@ TAGS = {
     "Marketplace presences": "Where products are represented.",
     "Digital assets": "The files that buyers of digital products download.",
     "Digital fulfillment": "What was sold of products' files, and the mails that lead buyers to them.",
+    "Public download": "What a buyer reaches with the link from the mail. No key is needed: the link is the secret.",
     "Media": "Pictures, where answers say they are.",
     "Imports": "Whole files of products, read by a worker.",
     "Reference": "Values that fields choose from.",
@@ -118,7 +124,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
         statuses.update(declared.BODY_PROBLEMS)
     made["responses"] = {
         **{str(status): _answer(answer) for status, answer in operation.answers.items()},
-        **{str(status): _problem(status) for status in sorted(statuses - operation.answers.keys())},
+        **{str(status): _page(status, text) for status, text in operation.pages.items()},
+        **{
+            str(status): _problem(status)
+            for status in sorted(statuses - operation.answers.keys() - operation.pages.keys())
+        },
     }
     return made
 
@@ -154,9 +164,18 @@ def _answer(answer: Answered) -> dict[str, Any]:
         if answer.example is not None:
             content["examples"] = {"example": {"value": answer.example}}
         made["content"] = dict.fromkeys((answer.media_type, *answer.other_media_types), content)
+    if answer.is_page:
+        made["content"] = {**_HTML, **made.get("content", {})}
     if answer.links:
         made["links"] = {id: {"operationId": id, "parameters": {**at}} for id, at in answer.links.items()}
     return made
+
+
+def _page(status: int, description: str) -> dict[str, Any]:
+    """Return a refusal that is a page where a browser asks, and as short as any other for programs."""
+    headers = {416: ("Content-Range",)}.get(status, _PROBLEM_HEADERS.get(status, ()))
+    content = {**_HTML, "application/json": {"schema": ref("Problem")}}
+    return {"description": description, "headers": _headers(headers), "content": content}
 
 
 def _problem(status: int) -> dict[str, Any]:

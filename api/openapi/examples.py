@@ -186,6 +186,21 @@ _PRODUCT = _product((product_form.CREATE, PRODUCT_CREATE))
 ITEM = _item((item_form.CREATE, ITEM_CREATE))
 REVISED_ITEM = _item((item_form.CREATE, ITEM_CREATE), (item_form.REVISE, ITEM_REVISE))
 PURCHASE = _purchase()
+OFFER = {
+    "product": {"title": PURCHASE["product"]["title"], "image": None},
+    "seller": "Night Records",
+    "files": [{**file, "url": f"{PURCHASE['download_url']}{file['uid']}/"} for file in PURCHASE["assets"]],
+    "expires_at": None,
+    "downloads_remaining": PURCHASE["max_downloads"],
+}
+DOWNLOAD = {
+    "asset": {name: PURCHASE["assets"][0][name] for name in ("uid", "filename")},
+    "started_at": PURCHASE["created"],
+    "ip": "203.0.113.7",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "bytes_sent": PURCHASE["assets"][0]["size"],
+    "completed": True,
+}
 PHOTO = _shown(
     photo_json(
         Photo(

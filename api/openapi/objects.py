@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from api.openapi import asset_uploads, assets, inventory, presences, products, purchases
+from api.openapi import asset_uploads, assets, downloads, inventory, presences, products, purchases
 from api.openapi.operation import Schema
 from api.openapi.shapes import MONEY, REF, URL, array_of, page_of
 from domain.asset import form as asset_form
@@ -19,6 +19,7 @@ from domain.purchase import form as purchase_form
 from domain.special_fields import Money
 from projections.asset import AssetDocument
 from projections.asset_upload import UploadDocument
+from projections.download import DownloadDocument, OfferDocument
 from projections.image_document import PhotoDocument
 from projections.imports import ImportDocument
 from projections.item_document import ItemDocument
@@ -36,6 +37,8 @@ _TYPES = {
     UploadDocument: "DigitalAssetUpload",
     ImportDocument: "Import",
     PurchaseDocument: "Purchase",
+    DownloadDocument: "Download",
+    OfferDocument: "DownloadOffer",
     KeyDocument: "ApiKey",
     Platform: "Platform",
 }
@@ -48,10 +51,10 @@ _NAMES = {
 }
 _TIMES = frozenset(
     {"created", "updated", "created_at", "updated_at", "price_last_updated", "last_checked_at"}
-    | {"started", "finished", "last_used_at", "expires_at", "sent_at", "expires"}
+    | {"started", "finished", "last_used_at", "expires_at", "sent_at", "expires", "started_at"}
 )
 _FEW = 50
-_PAGED = ("Product", "InventoryItem", "Purchase", "Import", "ApiKey")
+_PAGED = ("Product", "InventoryItem", "Purchase", "Download", "Import", "ApiKey")
 _WHOLE = ("Presence", "Photo", "DigitalAsset", "Platform")
 
 
@@ -73,6 +76,10 @@ def objects() -> dict[str, Schema]:
     _describe(shown["Purchase"], purchase_form.FULFILL, purchases.MEANINGS)
     shown["Purchase"]["buyer_email"]["type"] = shown["Purchase"]["buyer_name"]["type"] = ["string", "null"]
     shown["Purchase"]["download_url"].update({"type": "string", "format": "uri"})
+    for name, meanings in downloads.MEANINGS.items():
+        _describe(shown[name], Form(fields={}), meanings)
+    shown["OfferedProduct"]["image"].update(URL)
+    shown["OfferedFile"]["url"]["format"] = "uri"
     shown["Product"]["price_computed_usd"].update(MONEY)
     shown["Product"]["product_image"].update(URL)
     shown["Import"]["rejects_url"].update(URL)

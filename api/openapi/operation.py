@@ -22,7 +22,8 @@ class Parameter(Struct, frozen=True, kw_only=True):
 class Answered(Struct, frozen=True, kw_only=True):
     """One good answer. `schema` names a component; None means that there is no body.
 
-    `links` are the operations that take what is answered, by id, each with where its parameters come from.
+    `is_page`: a browser gets HTML instead. `links` are the operations that take what is answered, by id, each with
+    where its parameters come from.
     """
 
     description: str
@@ -31,6 +32,7 @@ class Answered(Struct, frozen=True, kw_only=True):
     headers: tuple[str, ...] = ()
     media_type: str = "application/json"
     other_media_types: Sequence[str] = ()
+    is_page: bool = False
     links: Mapping[str, Mapping[str, str]] = {}
 
 
@@ -45,7 +47,8 @@ class Body(Struct, frozen=True, kw_only=True):
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """`problems` are the statuses of its refusals beside those that every operation has. `is_public`: no key needed."""
+    """`problems` are the statuses of its refusals beside those that every operation has, `pages` what those say that
+    are pages for a browser. `is_public`: no key needed."""
 
     id: str
     summary: str
@@ -55,6 +58,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     body: Body | None = None
     answers: Mapping[int, Answered]
     problems: Sequence[int] = ()
+    pages: Mapping[int, str] = {}
     is_public: bool = False
 
 
