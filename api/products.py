@@ -42,11 +42,12 @@ async def list_products(request: ApiRequest) -> Answer:
     async def make() -> Page:
         parsed = parse_query(query)
         asked = product_query(parsed)
+        at = (caller.product_count, caller.revision)
         if asked.is_walk:
-            total, documents, following = await walk(within.reader, caller.organization, asked, caller.product_count)
+            total, documents, following = await walk(within.reader, caller.organization, asked, *at)
             cursor = None if following is None else spelled(asked, following)
             return Page(walk_of(request, PATH, parsed, count=total, cursor=cursor, results=documents), tag)
-        count, number, results, exists = await page(within.reader, caller.organization, asked, caller.product_count)
+        count, number, results, exists = await page(within.reader, caller.organization, asked, *at)
         if not exists:
             raise InvalidPage
         sizes = {"count": count, "number": number, "size": asked.page_size}

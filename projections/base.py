@@ -14,6 +14,7 @@ from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from domain.errors import Unavailable
+from projections.counts import Counts
 from projections.flights import Flights
 
 ACQUIRE_TIMEOUT_SECONDS = 2.0
@@ -49,6 +50,7 @@ class Reader:
     """
 
     def __init__(self, database_url: str, size: int = 8) -> None:
+        self.counts = Counts()
         self._flights = Flights()
         self._turns = asyncio.Semaphore(size)
         self._idle: list[AsyncConnection[tuple[Any, ...]]] = []

@@ -5,7 +5,7 @@ with nulls last. Read backwards it would give nulls first and ids the wrong way 
 parts, one after the other. Documents are fetched for the rows of the page alone, however deep it lies.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
@@ -65,13 +65,18 @@ def nulls_last(column: str, kind: Any) -> Order:
 
 
 class Asked(NamedTuple):
-    """The rows of an organization that a list asks for: conditions with their values, and how the rows are sorted."""
+    """The rows of an organization that a list asks for: conditions with their values, and how the rows are sorted.
+
+    Where an index alone says which rows meet them, `halves` are conditions of which every row meets exactly one: an
+    index holds what meets the first, another what meets the second.
+    """
 
     table: str
     organization: UUID
     filters: list[str]
     values: list[Any]
     orders: Sequence[Order]
+    halves: Sequence[str] = ()
 
     def narrow(self, condition: str, *values: Any) -> None:
         """Ask for those alone that meet the condition too."""
@@ -81,6 +86,18 @@ class Asked(NamedTuple):
     @property
     def where(self) -> str:
         return " AND ".join(["organization = %b", *self.filters])
+
+    def selects(self, columns: str) -> tuple[list[str], list[Any]]:
+        """Return what finds all rows, in one statement or in one for each half, and the values of them all."""
+        select = f"SELECT {columns} FROM {self.table} WHERE {self.where}"
+        parts = [f"{select} AND {half}" for half in self.halves] or [select]
+        return parts, [self.organization, *self.values] * len(parts)
+
+    @property
+    def question(self) -> Hashable:
+        """Return what tells these rows from all others, whatever their order."""
+        values = (tuple(value) if isinstance(value, list) else value for value in self.values)
+        return (self.table, self.organization, *self.filters, *values)
 
 
 class Part(NamedTuple):
@@ -110,15 +127,25 @@ def along_index(asked: Asked, columns: str, parts: Iterable[Part]) -> tuple[str,
 def found_first(asked: Asked, columns: str) -> tuple[str, list[Any]]:
     """Return `columns` of all rows in their order, found first and then sorted."""
     terms = ", ".join([*(order.terms for order in asked.orders), "id"])
+    if asked.halves:
+        selects, values = asked.selects("id")
+        rows = f"SELECT * FROM {asked.table} WHERE id = ANY(ARRAY({' UNION ALL '.join(selects)}))"
+    else:
+        [rows], values = asked.selects("*")
     # OFFSET 0 keeps the planner from looking for them along an index that has the order.
-    rows = f"(SELECT * FROM {asked.table} WHERE {asked.where} OFFSET 0) AS rows"
-    return f"SELECT {columns} FROM {rows} ORDER BY {terms}", [asked.organization, *asked.values]
+    return f"SELECT {columns} FROM ({rows} OFFSET 0) AS rows ORDER BY {terms}", values
 
 
-async def count(reader: Reader, asked: Asked) -> int:
-    statement = f"SELECT count(*) FROM {asked.table} WHERE {asked.where}"
-    [found] = await reader.shared(statement.encode(), [asked.organization, *asked.values]) or (0,)
-    return int(found)
+async def count(reader: Reader, asked: Asked, revision: int | None = None) -> int:
+    """Return how many rows there are; where the organization's `revision` is given, a count of that revision serves."""
+
+    async def make() -> int:
+        selects, values = asked.selects("count(*)")
+        statement = f"SELECT {' + '.join(f'({select})' for select in selects)}"
+        [found] = await reader.shared(statement.encode(), values) or (0,)
+        return int(found)
+
+    return await make() if revision is None else await reader.counts.count(asked.question, revision, make)
 
 
 async def page_of(
