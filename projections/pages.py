@@ -77,6 +77,7 @@ class Asked(NamedTuple):
     values: list[Any]
     orders: Sequence[Order]
     halves: Sequence[str] = ()
+    whose: str = "organization = %b"
 
     def narrow(self, condition: str, *values: Any) -> None:
         """Ask for those alone that meet the condition too."""
@@ -85,7 +86,7 @@ class Asked(NamedTuple):
 
     @property
     def where(self) -> str:
-        return " AND ".join(["organization = %b", *self.filters])
+        return " AND ".join([self.whose, *self.filters])
 
     def selects(self, columns: str) -> tuple[list[str], list[Any]]:
         """Return what finds all rows, in one statement or in one for each half, and the values of them all."""
@@ -100,6 +101,11 @@ class Asked(NamedTuple):
         return (self.table, self.organization, *self.filters, *values)
 
 
+WORDS_ALONE = "organization IS NOT DISTINCT FROM %b"
+"""For rows that words lead to. A word holds most of the organization's id, so that next to none are another's; what an
+index could be asked, all of the organization's rows would be fetched for, to be compared with those."""
+
+
 class Part(NamedTuple):
     """Rows that an index gives in order: what they have in common, the values in that, the terms that sort them."""
 
@@ -108,14 +114,23 @@ class Part(NamedTuple):
     terms: str
 
 
-def along_index(asked: Asked, columns: str, parts: Iterable[Part]) -> tuple[str, list[Any]]:
-    """Return `columns` of the rows of all parts in their order, read along an index."""
+def _backwards(term: str) -> str:
+    """Return what sorts the other way round, nulls and all."""
+    column, _, rest = term.partition(" ")
+    direction = "" if "DESC" in rest else " DESC"
+    return column + direction + (" NULLS FIRST" if "NULLS LAST" in rest else "")
+
+
+def along_index(asked: Asked, columns: str, parts: Iterable[Part], *, backwards: bool = False) -> tuple[str, list[Any]]:
+    """Return `columns` of the rows of all parts in their order, or from the last one to the first, read along an
+    index."""
     _, *others = asked.orders
     selects: list[str] = []
     values: list[Any] = []
-    for condition, bounds, terms in parts:
+    for condition, bounds, terms in reversed([*parts]) if backwards else parts:
         rows = f"SELECT * FROM {asked.table} WHERE organization = %b" + (f" AND {condition}" if condition else "")
-        sorting = ", ".join([*filter(None, [terms]), *(order.terms for order in others), "id"])
+        sorts = [*filter(None, [terms]), *(order.terms for order in others), "id"]
+        sorting = ", ".join(map(_backwards, sorts) if backwards else sorts)
         # OFFSET 0 keeps the planner from using the filters to find the rows: it may have no idea how many they are.
         filters = f" OFFSET 0) AS rows WHERE {' AND '.join(asked.filters)}" if asked.filters else ") AS rows"
         selects.append(f"SELECT {columns} FROM ({rows} ORDER BY {sorting}{filters}")
@@ -153,23 +168,28 @@ async def page_of(
 ) -> Page:
     """Return a page of rows, `total` in all; None is the last. `document` is an expression of p.id.
 
-    Rows are read along an index, which passes those that the filters leave out, or, if fewer than `sort_below` times
-    as many as the page ends after are asked for, all found and then sorted.
+    Rows are read along an index, from the end that is nearer, which passes those that the filters leave out; or, if
+    fewer than `sort_below` times as many as the page ends after are asked for, all found and then sorted.
     """
     last = max(1, -(-total // size))
     number = last if page is None else page
     if number > last or not total:
         return Page(total, number, "", exists=number == 1)
     offset = (number - 1) * size
-    if total < sort_below * (offset + size):
+    behind = max(0, total - offset - size)
+    is_backwards = behind < offset
+    if total < sort_below * (min(offset, behind) + size):
+        is_backwards = False
         ids, values = found_first(asked, "id")
     else:
-        ids, values = along_index(
-            asked, "id", (Part(condition, (), terms) for condition, terms in asked.orders[0].parts)
-        )
+        parts = (Part(condition, (), terms) for condition, terms in asked.orders[0].parts)
+        ids, values = along_index(asked, "id", parts, backwards=is_backwards)
+    rows = f"SELECT id FROM ({ids}) AS ids LIMIT {size} OFFSET {offset}"
+    if is_backwards:
+        rows = f"SELECT id FROM ({ids}) AS ids LIMIT {total - behind - offset} OFFSET {behind}"
+        rows = f"SELECT id FROM (SELECT id, row_number() OVER () AS place FROM ({rows}) AS r) AS r ORDER BY place DESC"
     # ARRAY keeps the order of its rows; string_agg over a subquery does not promise it. Numbers are part of the text,
     # or the plan that is kept would be one for a page of any size.
-    rows = f"SELECT id FROM ({ids}) AS ids LIMIT {size} OFFSET {offset}"
     statement = f"SELECT array_to_string(ARRAY(SELECT {document} FROM ({rows}) AS p), ',')"
     [found] = await reader.shared(statement.encode(), values, keep=number == 1) or ("",)
     return Page(total, number, found, exists=True)

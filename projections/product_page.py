@@ -9,7 +9,20 @@ from domain.words import query
 from projections.base import Reader
 from projections.inventory import STATUS_RANK
 from projections.keyset import Place, Walked, walked
-from projections.pages import AMOUNT, NUMBER, TEXT, TIME, Asked, Order, Page, count, forwards, nulls_last, page_of
+from projections.pages import (
+    AMOUNT,
+    NUMBER,
+    TEXT,
+    TIME,
+    WORDS_ALONE,
+    Asked,
+    Order,
+    Page,
+    count,
+    forwards,
+    nulls_last,
+    page_of,
+)
 
 ORDERS: dict[str, Order] = {
     "title": forwards("title_key", TEXT),
@@ -72,6 +85,7 @@ def rows_asked(organization: UUID, asked: ProductQuery) -> Asked:
     """Return what the filters and orders come to; pages have no part in it."""
     rows = Asked("product_list", organization, [], [], [ORDERS[name] for name in asked.ordering])
     if asked.search and (words := query(organization, asked.search)) is not None:
+        rows = rows._replace(whose=WORDS_ALONE)
         rows.narrow("search @@ %s::text::tsquery", words)
     if asked.types:
         rows.narrow("type = ANY(%b)", list(asked.types))
