@@ -30,6 +30,7 @@ from api import (
 )
 from api.addresses import Addresses
 from api.front import Front
+from api.hot import Hot
 from api.limits import Limits
 from api.metrics import metrics
 from api.page_cache import PageCache
@@ -86,7 +87,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         request_max_body_size=None,
     )
     app.state.docs = docs.Docs.of(app)
-    app.asgi_handler = Front(app.asgi_handler, metrics(), _methods(app))
+    app.asgi_handler = Front(Hot(app.asgi_handler, app.state), metrics(), _methods(app))
     return app
 
 

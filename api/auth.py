@@ -6,14 +6,16 @@ import re
 
 from litestar.types import Scope
 
-from api.errors import InvalidToken, NotAuthenticated, PermissionDenied
+from api.errors import HttpError, InvalidToken, NotAuthenticated, PermissionDenied
 from api.requests import ApiRequest, Caller, expect_body
-from api.services import services
+from api.services import Services, services
 from commands.organization import digest
 from domain import ids
+from domain.errors import DeadwaxError
 
 _BEARER = re.compile(rb"bearer +(\S+) *", re.IGNORECASE)
 _WITH_BODY = frozenset({"POST", "PATCH"})
+_OUTCOME = "entered"
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -33,18 +35,39 @@ def presented_key(scope: Scope) -> str | None:
 async def admit(request: ApiRequest) -> None:
     """Let the request in as its key's Caller, or raise why not: 401, 403, 429."""
     scope = request.scope
+    if scope["method"] in _WITH_BODY and presented_key(scope) is not None:
+        expect_body(request)
+    await enter(scope, services(request), scope["route_handler"].opt["scope"])
+
+
+async def enter(scope: Scope, within: Services, needed: str) -> Caller:
+    """Return who asks, with the scope that is needed, or raise as `admit` does. A request comes in once: whoever asks
+    again is told the same."""
+    state = scope["state"]
+    outcome: Caller | Exception | None = state.get(_OUTCOME)
+    if outcome is None:
+        try:
+            outcome = await _entered(scope, within, needed)
+        except (HttpError, DeadwaxError) as refusal:
+            outcome = refusal
+        state[_OUTCOME] = outcome
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+async def _entered(scope: Scope, within: Services, needed: str) -> Caller:
     key = presented_key(scope)
     if key is None:
         raise NotAuthenticated
-    within = services(request)
-    if scope["method"] in _WITH_BODY:
-        expect_body(request)
     grant = await within.gate.check(digest(key)) if _KEY.fullmatch(key) else None
     if grant is None:
         raise InvalidToken
     actor = ids.familiar_uid(ids.API_KEY, grant.key_id.int)
-    scope["auth"] = Caller(grant.key_id, actor, grant.organization, grant.revision, grant.product_count)
+    caller = Caller(grant.key_id, actor, grant.organization, grant.revision, grant.product_count)
+    scope["auth"] = caller
     await within.limits.spend(grant.key_id)
-    if scope["route_handler"].opt["scope"] not in grant.scopes:
+    if needed not in grant.scopes:
         raise PermissionDenied
     within.uses.add(grant.key_id)
+    return caller

@@ -5,7 +5,6 @@ One layer for request ids, HEAD, the log line and the metrics: each layer of its
 
 import asyncio
 import contextlib
-import os
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from uuid_utils import uuid4
 
 from api.metrics import Metrics
 from api.requests import Caller, content_length, forget_body, next_message
@@ -56,7 +56,7 @@ class Front:
             scope["method"] = "GET"
         status = size = 0
         is_unread = method not in _BODILESS
-        taken, announced = 0, content_length(scope)
+        taken, announced = 0, content_length(scope) if is_unread else None
 
         async def receive_on() -> Any:
             nonlocal is_unread, taken
@@ -138,7 +138,7 @@ def _request_id(scope: HTTPScope) -> bytes:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return value
-    return os.urandom(16).hex().encode()
+    return uuid4().hex.encode()
 
 
 def _allow(methods: Iterable[str]) -> bytes:

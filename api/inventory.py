@@ -30,13 +30,13 @@ ONE = f"{PATH}/{{uid:str}}"
 async def list_items(request: ApiRequest) -> Answer:
     query = parse_query(request.scope["query_string"])
     asked = inventory_query(query)
-    reader, organization = services(request).reader, request.auth.organization
+    reader, caller = services(request).reader, request.auth
     if asked.is_walk:
-        total, documents, following = await walk(reader, organization, asked)
+        total, documents, following = await walk(reader, caller.organization, asked, caller.revision)
         cursor = None if following is None else spelled(asked, following)
         body = walk_of(request, PATH, query, count=total, cursor=cursor, results=documents)
     else:
-        count, number, results, exists = await page(reader, organization, asked)
+        count, number, results, exists = await page(reader, caller.organization, asked, caller.revision)
         if not exists:
             raise InvalidPage
         body = page_of(request, PATH, query, count=count, number=number, size=asked.page_size, results=results)

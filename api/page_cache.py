@@ -2,10 +2,11 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from projections.flights import Flights
 
+_ROUTES = 10_000
 _ENTRY_BYTES = 600
 """What an entry takes beside its body: key, tuple, headers of objects; measured, rounded up."""
 
@@ -15,6 +16,10 @@ class Page(NamedTuple):
 
     body: bytes
     tag: str
+
+
+Route = tuple[str, dict[str, Any]]
+"""A path's template and what the path says in it."""
 
 
 class _Kept(NamedTuple):
@@ -34,14 +39,31 @@ class PageCache:
         self._limit_bytes = limit_bytes
         self.size_bytes = 0
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._routes: OrderedDict[Hashable, Route] = OrderedDict()
         self._flights = Flights()
+
+    def note_route(self, address: Hashable, route: Route) -> None:
+        """Note where an address leads that pages are kept of."""
+        if self._limit_bytes and address not in self._routes:
+            self._routes[address] = route
+            if len(self._routes) > _ROUTES:
+                self._routes.popitem(last=False)
+
+    def route(self, address: Hashable) -> Route | None:
+        return self._routes.get(address)
+
+    def kept(self, question: Hashable, revision: int) -> Page | None:
+        """Return the page that is kept as of exactly this revision."""
+        kept = self._kept.get(question)
+        if kept is None or kept.revision != revision:
+            return None
+        self._kept.move_to_end(question)
+        return kept.page
 
     async def page(self, question: Hashable, revision: int, make: Callable[[], Awaitable[Page]]) -> Page:
         """Return the answer as of `revision` or later. Raises what `make` raises; a refusal is not kept."""
-        kept = self._kept.get(question)
-        if kept is not None and kept.revision == revision:
-            self._kept.move_to_end(question)
-            return kept.page
+        if (kept := self.kept(question, revision)) is not None:
+            return kept
 
         async def fresh() -> Page:
             page = await make()

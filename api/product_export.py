@@ -85,7 +85,7 @@ _line = msgspec.json.Decoder(Line).decode
 async def export_products(request: ApiRequest) -> "Stream":
     within, caller = services(request), request.auth
     format, asked = _asked(request)
-    found = batches(within.reader, caller.organization, asked, caller.product_count)
+    found = batches(within.reader, caller.organization, asked, caller.product_count, caller.revision)
     # What cannot be read at all is refused before the answer begins.
     first = await anext(found)
 

@@ -12,6 +12,7 @@ from api.auth import admit
 from api.conditional import CACHED, is_known, unless_known
 from api.cursors import spelled
 from api.errors import InvalidPage
+from api.hot import hot_page
 from api.objects import create, guard, page_of, path_id, said, show, walk_of
 from api.openapi import products as declared
 from api.page_cache import Page
@@ -42,11 +43,12 @@ async def list_products(request: ApiRequest) -> Answer:
     async def make() -> Page:
         parsed = parse_query(query)
         asked = product_query(parsed)
+        at = (caller.product_count, caller.revision)
         if asked.is_walk:
-            total, documents, following = await walk(within.reader, caller.organization, asked, caller.product_count)
+            total, documents, following = await walk(within.reader, caller.organization, asked, *at)
             cursor = None if following is None else spelled(asked, following)
             return Page(walk_of(request, PATH, parsed, count=total, cursor=cursor, results=documents), tag)
-        count, number, results, exists = await page(within.reader, caller.organization, asked, caller.product_count)
+        count, number, results, exists = await page(within.reader, caller.organization, asked, *at)
         if not exists:
             raise InvalidPage
         sizes = {"count": count, "number": number, "size": asked.page_size}
@@ -55,8 +57,7 @@ async def list_products(request: ApiRequest) -> Answer:
     if is_known(request.scope, tag):
         product_query(parse_query(query))
         return Answer(status=304, headers=[(b"etag", tag.encode()), CACHED])
-    body, _ = await within.pages.page((PATH, caller.organization.int, base_url, query), caller.revision, make)
-    return Answer(body, headers=[(b"etag", tag.encode()), CACHED])
+    return unless_known(request.scope, *await hot_page(request, make))
 
 
 @post(PATH, before_request=admit, scope="write", operation=declared.CREATE)
@@ -77,14 +78,11 @@ async def create_product(request: ApiRequest) -> Answer:
 
 @get(ONE, before_request=admit, scope="read", operation=declared.GET)
 async def get_product(request: ApiRequest) -> Answer:
-    within, caller, id = services(request), request.auth, path_id(request, ids.PRODUCT)
-
     async def make() -> Page:
         row = await found(request)
-        return Page(within.fill(request, row.document), etag(row.revision))
+        return Page(services(request).fill(request, row.document), etag(row.revision))
 
-    question = (ONE, caller.organization.int, within.addresses.base_url(request.scope), id.int)
-    return unless_known(request.scope, *await within.pages.page(question, caller.revision, make))
+    return unless_known(request.scope, *await hot_page(request, make))
 
 
 @patch(ONE, before_request=admit, scope="write", operation=declared.REVISE)

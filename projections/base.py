@@ -2,10 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
@@ -14,8 +14,11 @@ from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from domain.errors import Unavailable
+from projections.bare import Bare, Rows
+from projections.counts import Counts
 from projections.flights import Flights
 
+T = TypeVar("T")
 ACQUIRE_TIMEOUT_SECONDS = 2.0
 STATEMENT_TIMEOUT_SECONDS = 30
 LOCK_TIMEOUT_SECONDS = 5
@@ -49,6 +52,7 @@ class Reader:
     """
 
     def __init__(self, database_url: str, size: int = 8) -> None:
+        self.counts = Counts()
         self._flights = Flights()
         self._turns = asyncio.Semaphore(size)
         self._idle: list[AsyncConnection[tuple[Any, ...]]] = []
@@ -88,6 +92,18 @@ class Reader:
 
         Raises Unavailable where the database does not answer.
         """
+
+        async def work(connection: AsyncConnection[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+            cursor = await connection.execute(statement, parameters, prepare=None if keep else False)
+            return await cursor.fetchall()
+
+        return await self._in_turn(work)
+
+    async def bare(self, statement: Bare, value: bytes) -> Rows:
+        """Ask a statement that all requests ask. Raises Unavailable as `rows` does."""
+        return await self._in_turn(lambda connection: statement.rows(connection, value))
+
+    async def _in_turn(self, work: Callable[[AsyncConnection[tuple[Any, ...]]], Awaitable[T]]) -> T:
         try:
             if self._turns.locked():
                 await asyncio.wait_for(self._turns.acquire(), ACQUIRE_TIMEOUT_SECONDS)
@@ -96,29 +112,26 @@ class Reader:
         except TimeoutError as error:
             raise Unavailable from error
         try:
-            return await self._rows(statement, parameters, keep)
+            return await self._run(work)
         except _Broken:
             # The server restarted: the other connections are as dead as this one. They are replaced at once, so that
             # a read is tried again on a live one instead of each of them failing a request.
             await self._return_idle()
             await self._pool.check()
             try:
-                return await self._rows(statement, parameters, keep)
+                return await self._run(work)
             except _Broken as error:
                 raise Unavailable from error
         finally:
             self._turns.release()
 
-    async def _rows(
-        self, statement: bytes, parameters: Sequence[Any] | dict[str, Any], keep: bool
-    ) -> list[tuple[Any, ...]]:
+    async def _run(self, work: Callable[[AsyncConnection[tuple[Any, ...]]], Awaitable[T]]) -> T:
         try:
             connection = self._idle.pop() if self._idle else await self._pool.getconn()
         except PoolTimeout as error:
             raise Unavailable from error
         try:
-            cursor = await connection.execute(statement, parameters, prepare=None if keep else False)
-            found = await cursor.fetchall()
+            return await work(connection)
         except psycopg.OperationalError as error:
             raise (_Broken if connection.closed else Unavailable) from error
         finally:
@@ -127,7 +140,6 @@ class Reader:
             else:
                 # Broken, or left in the middle of its work by a request that was given up.
                 await self._pool.putconn(connection)
-        return found
 
     async def _return_idle(self) -> None:
         while self._idle:

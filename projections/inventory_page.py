@@ -8,7 +8,20 @@ from domain.words import query
 from projections.base import Reader, queries
 from projections.inventory import STATUS_RANK
 from projections.keyset import Place, Walked, walked
-from projections.pages import AMOUNT, NUMBER, TEXT, TIME, Asked, Order, Page, count, forwards, nulls_last, page_of
+from projections.pages import (
+    AMOUNT,
+    NUMBER,
+    TEXT,
+    TIME,
+    WORDS_ALONE,
+    Asked,
+    Order,
+    Page,
+    count,
+    forwards,
+    nulls_last,
+    page_of,
+)
 
 _SQL = queries("inventory")
 
@@ -60,6 +73,7 @@ def rows_asked(organization: UUID, asked: InventoryQuery) -> Asked:
     """Return what the filters and orders come to; pages have no part in it."""
     rows = Asked("inventory_list", organization, [], [], [ORDERS[name] for name in asked.ordering])
     if asked.search and (words := query(organization, asked.search)) is not None:
+        rows = rows._replace(whose=WORDS_ALONE)
         rows.narrow("search @@ %s::text::tsquery", words)
     if asked.statuses:
         rows.narrow("status = ANY(%b::smallint[])", [STATUS_RANK[name] for name in asked.statuses])
@@ -68,26 +82,28 @@ def rows_asked(organization: UUID, asked: InventoryQuery) -> Asked:
     return rows
 
 
-async def _counted(reader: Reader, organization: UUID, asked: InventoryQuery) -> tuple[Asked, int, float]:
+async def _counted(
+    reader: Reader, organization: UUID, asked: InventoryQuery, revision: int | None
+) -> tuple[Asked, int, float]:
     """Return the rows asked for, how many they are, and page_of's `sort_below`."""
     rows = rows_asked(organization, asked)
     [item_count] = await reader.shared(_SQL["count"], [organization]) or (0,)
-    total = await count(reader, rows) if asked.filtered else item_count
+    total = await count(reader, rows, revision) if asked.filtered else item_count
     # Every filter has an index.
     return rows, total, 2 * item_count / total if asked.filtered and total else 0
 
 
-async def page(reader: Reader, organization: UUID, asked: InventoryQuery) -> Page:
-    """Return one page and the exact count of all that match."""
-    rows, total, sort_below = await _counted(reader, organization, asked)
+async def page(reader: Reader, organization: UUID, asked: InventoryQuery, revision: int | None = None) -> Page:
+    """Return one page and the exact count of all that match, counted once a `revision`, if given."""
+    rows, total, sort_below = await _counted(reader, organization, asked, revision)
     return await page_of(
         reader, rows, _DOCUMENT, total=total, page=asked.page, size=asked.page_size, sort_below=sort_below
     )
 
 
-async def walk(reader: Reader, organization: UUID, asked: InventoryQuery) -> Walked:
+async def walk(reader: Reader, organization: UUID, asked: InventoryQuery, revision: int | None = None) -> Walked:
     """Return the items that follow the place asked for, with the count as in `page`."""
-    rows, total, sort_below = await _counted(reader, organization, asked)
+    rows, total, sort_below = await _counted(reader, organization, asked, revision)
     return await walked(
         reader, rows, _DOCUMENT, total=total, after=asked.after, size=asked.page_size, sort_below=sort_below
     )

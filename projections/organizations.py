@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -14,9 +15,11 @@ from domain.event import Change, Projected, Step
 from domain.ids import API_KEY, uid
 from domain.organization.events import OrganizationCreated
 from domain.organization.organization import ApiKey
+from projections.bare import Bare
 from projections.base import Reader, queries
 
 _SQL = queries("organizations")
+_GRANTS = Bare(b"grants", _SQL["grants"])
 
 
 class Organization(NamedTuple):
@@ -104,6 +107,27 @@ async def keys(reader: Reader, organization: UUID | None = None) -> list[KeyRow]
     return [KeyRow(*row) for row in await reader.rows(_SQL["keys"], {"organization": organization})]
 
 
+_Waiting = dict[bytes, list["asyncio.Future[Grant | None]"]]
+
+
+def _refuse(waiting: _Waiting, error: Exception) -> None:
+    for futures in waiting.values():
+        for future in futures:
+            if not future.done():
+                future.set_exception(error)
+
+
+def _grant(row: list[Any]) -> Grant:
+    _, *key, revision, product_count = row
+    return Grant(*_key(*key), int.from_bytes(revision), int.from_bytes(product_count))
+
+
+@lru_cache(1000)
+def _key(id: bytes, organization: bytes, scopes: bytes) -> tuple[UUID, UUID, list[str]]:
+    """Return the values that stay; to make them anew for each look-up would cost as much as the rest of it."""
+    return UUID(bytes=id), UUID(bytes=organization), scopes.decode().split()
+
+
 class Gate:
     """Says what a key opens, read from the database for every request.
 
@@ -113,17 +137,17 @@ class Gate:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._waiting: dict[bytes, asyncio.Future[Grant | None]] = {}
+        self._waiting: _Waiting = {}
         self._running: asyncio.Task[None] | None = None
 
     async def check(self, digest: bytes) -> Grant | None:
         """Return what the key with this SHA-256 opens now; None for an unknown or revoked one."""
-        future = self._waiting.get(digest)
-        if future is None:
-            future = self._waiting[digest] = asyncio.get_running_loop().create_future()
-            if self._running is None:
-                self._running = asyncio.create_task(self._run())
-        return await asyncio.shield(future)
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(digest, []).append(future)
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        found: Grant | None = await future
+        return found
 
     async def _run(self) -> None:
         try:
@@ -133,24 +157,24 @@ class Gate:
         finally:
             self._running = None
             # Only a cancelled look-up leaves any: who waits is told, not forgotten.
-            for future in self._waiting.values():
-                future.set_exception(Unavailable())
+            _refuse(self._waiting, Unavailable())
             self._waiting = {}
 
-    async def _look_up(self, batch: dict[bytes, "asyncio.Future[Grant | None]"]) -> None:
+    async def _look_up(self, batch: _Waiting) -> None:
+        asked = b"{%b}" % b",".join(b'"\\\\x%b"' % digest.hex().encode() for digest in batch)
         try:
-            rows = await self._reader.rows(_SQL["grants"], [list(batch)])
+            rows = await self._reader.bare(_GRANTS, asked)
         except BaseException as error:
-            for future in batch.values():
-                if not future.done():
-                    future.set_exception(error)
+            _refuse(batch, error if isinstance(error, Exception) else Unavailable())
             if not isinstance(error, Exception):
                 raise
             return
-        found = {bytes(row[0]): Grant(*row[1:]) for row in rows}
-        for digest, future in batch.items():
-            if not future.done():
-                future.set_result(found.get(digest))
+        found = {row[0]: _grant(row) for row in rows}
+        for digest, futures in batch.items():
+            grant = found.get(digest)
+            for future in futures:
+                if not future.done():
+                    future.set_result(grant)
 
     async def touch(self, key_ids: Sequence[UUID]) -> None:
         """Note that keys are in use; at most one write a minute and key."""

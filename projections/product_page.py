@@ -9,7 +9,20 @@ from domain.words import query
 from projections.base import Reader
 from projections.inventory import STATUS_RANK
 from projections.keyset import Place, Walked, walked
-from projections.pages import AMOUNT, NUMBER, TEXT, TIME, Asked, Order, Page, count, forwards, nulls_last, page_of
+from projections.pages import (
+    AMOUNT,
+    NUMBER,
+    TEXT,
+    TIME,
+    WORDS_ALONE,
+    Asked,
+    Order,
+    Page,
+    count,
+    forwards,
+    nulls_last,
+    page_of,
+)
 
 ORDERS: dict[str, Order] = {
     "title": forwards("title_key", TEXT),
@@ -34,6 +47,7 @@ ORDERS: dict[str, Order] = {
 }
 DEFAULT_ORDER = "-created"
 BATCH_ROWS = 100
+_SHORT_TAGS = ("octet_length(tags) <= 1000", "octet_length(tags) > 1000")
 _DOCUMENT = "(SELECT document FROM product_document AS d WHERE d.id = p.id)"
 
 
@@ -71,6 +85,7 @@ def rows_asked(organization: UUID, asked: ProductQuery) -> Asked:
     """Return what the filters and orders come to; pages have no part in it."""
     rows = Asked("product_list", organization, [], [], [ORDERS[name] for name in asked.ordering])
     if asked.search and (words := query(organization, asked.search)) is not None:
+        rows = rows._replace(whose=WORDS_ALONE)
         rows.narrow("search @@ %s::text::tsquery", words)
     if asked.types:
         rows.narrow("type = ANY(%b)", list(asked.types))
@@ -88,47 +103,52 @@ def rows_asked(organization: UUID, asked: ProductQuery) -> Asked:
         )
     if asked.uploadable_to_redbubble is not None:
         rows.narrow("redbubble" if asked.uploadable_to_redbubble else "NOT redbubble")
-    return rows
+    # Words lead to few rows or to many, tags to none: those are looked at in their index, with what it has besides.
+    return rows._replace(halves=_SHORT_TAGS) if asked.tags and not asked.search else rows
 
 
 async def _counted(
-    reader: Reader, organization: UUID, asked: ProductQuery, product_count: int
+    reader: Reader, organization: UUID, asked: ProductQuery, product_count: int, revision: int | None
 ) -> tuple[Asked, int, float]:
     """Return the rows asked for, how many they are, and page_of's `sort_below`."""
     rows = rows_asked(organization, asked)
-    total = await count(reader, rows) if asked.filtered else product_count
+    total = await count(reader, rows, revision) if asked.filtered else product_count
     # Words are found by an index, other filters by looking at every product; each of these costs about half a product
-    # met along an index.
-    looked_at = total if asked.search else product_count
+    # met along an index, and a fifth of that where it is in an index itself.
+    looked_at = total if asked.search else total + product_count / 5 if rows.halves else product_count
     return rows, total, 2 * product_count / looked_at if asked.filtered and looked_at else 0
 
 
-async def page(reader: Reader, organization: UUID, asked: ProductQuery, product_count: int) -> Page:
+async def page(
+    reader: Reader, organization: UUID, asked: ProductQuery, product_count: int, revision: int | None = None
+) -> Page:
     """Return one page and the exact count of all that match. `product_count` is the organization's own count, read
-    with its revision; it serves where nothing is filtered.
+    with its revision; it serves where nothing is filtered. What is filtered is counted once a `revision`, if given.
     """
-    rows, total, sort_below = await _counted(reader, organization, asked, product_count)
+    rows, total, sort_below = await _counted(reader, organization, asked, product_count, revision)
     return await page_of(
         reader, rows, _DOCUMENT, total=total, page=asked.page, size=asked.page_size, sort_below=sort_below
     )
 
 
-async def walk(reader: Reader, organization: UUID, asked: ProductQuery, product_count: int) -> Walked:
+async def walk(
+    reader: Reader, organization: UUID, asked: ProductQuery, product_count: int, revision: int | None = None
+) -> Walked:
     """Return the products that follow the place asked for, with the count as in `page`."""
-    rows, total, sort_below = await _counted(reader, organization, asked, product_count)
+    rows, total, sort_below = await _counted(reader, organization, asked, product_count, revision)
     return await walked(
         reader, rows, _DOCUMENT, total=total, after=asked.after, size=asked.page_size, sort_below=sort_below
     )
 
 
 async def batches(
-    reader: Reader, organization: UUID, asked: ProductQuery, product_count: int
+    reader: Reader, organization: UUID, asked: ProductQuery, product_count: int, revision: int | None = None
 ) -> AsyncIterator[Sequence[str]]:
     """Yield the documents of all products that match, in order: at least one batch, which may be empty.
 
     Each batch is read when it is wanted, after the place where the one before it ended; nothing is held in between.
     """
-    rows, total, sort_below = await _counted(reader, organization, asked, product_count)
+    rows, total, sort_below = await _counted(reader, organization, asked, product_count, revision)
     after = None
     while True:
         step = await walked(reader, rows, _DOCUMENT, total=total, after=after, size=BATCH_ROWS, sort_below=sort_below)

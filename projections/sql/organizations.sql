@@ -1,7 +1,7 @@
 -- grants: What each of the digests opens right now; a revoked or unknown one is not among the rows.
-SELECT k.digest, k.id, k.organization, k.scopes, c.revision, c.product_count
+SELECT k.digest, k.id, k.organization, array_to_string(k.scopes, ' '), c.revision, c.product_count
 FROM api_key AS k JOIN catalogue AS c ON c.organization = k.organization
-WHERE k.digest = ANY(%b) AND k.revoked IS NULL;
+WHERE k.digest = ANY($1::bytea[]) AND k.revoked IS NULL;
 
 -- touch: Note when keys were last seen.
 INSERT INTO api_key_use AS t (id, used) SELECT unnest(%b::uuid[]), now()
