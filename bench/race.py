@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import median
+from threading import Event
 from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
+
+import psycopg
 
 from bench import load, servers
 from bench.limits import bare_statement
@@ -20,8 +24,10 @@ SECONDS, WARM_SECONDS = 2.5, 1.5
 CACHE_OFF = {"DEADWAX_PAGE_CACHE_MIB": "0"}
 AHEAD_OF_DRF, AHEAD_OF_FASTAPI, OF_CONSTANT = 40, 20, 0.5
 """What the first page is held to: with the cache off, beside the peers; from the cache, beside the constant handler."""
+WRITES_A_SECOND = 10
 _HEADER = (
-    *("", "Deadwax", "p99", "no cache", "p99", "DRF", "FastAPI", "times DRF", "times FastAPI"),
+    *("", "Deadwax", "p99", "no cache", "p99", f"and {WRITES_A_SECOND} writes/s", "p99"),
+    *("DRF", "FastAPI", "times DRF", "times FastAPI"),
     *("constant handler", "pgbench", "wanted"),
 )
 
@@ -36,10 +42,12 @@ class Field(NamedTuple):
 
 
 class Lap(NamedTuple):
-    """One scenario, each round in turns: Deadwax as shipped, Deadwax with the cache off, and the peers."""
+    """One scenario, each round in turns: Deadwax as shipped, with the cache off, and with the cache off while writes
+    come in, so that it counts anew too; and the peers."""
 
     shipped: Sequence[load.Load]
     uncached: Sequence[load.Load]
+    written: Sequence[load.Load]
     drf: Sequence[load.Load]
     fastapi: Sequence[load.Load]
 
@@ -74,6 +82,7 @@ def race(field: Field, names: Sequence[str], say: Callable[[str], None]) -> Iter
             runs = [partial(load.run, server.port, *requests) for server in everybody]
             for run in runs:
                 run(seconds=WARM_SECONDS)
+            runs.insert(2, partial(_written, field, runs[1]))
             rounds = [[run(seconds=SECONDS) for run in runs] for _ in range(ROUNDS)]
             yield _row(field, scenario, Lap(*zip(*rounds, strict=True)))
     if FIRST_PAGE in asked:
@@ -81,27 +90,46 @@ def race(field: Field, names: Sequence[str], say: Callable[[str], None]) -> Iter
         yield _hot(field)
 
 
+def _written(field: Field, run: Callable[..., load.Load], seconds: float) -> load.Load:
+    """Measure while the seller's revision moves as it does with writes, of nothing that the peers are asked for."""
+    done = Event()
+
+    def move() -> None:
+        with psycopg.connect(field.environment["DATABASE_URL"], autocommit=True) as connection:
+            while not done.wait(1 / WRITES_A_SECOND):
+                connection.execute("SELECT advance_catalogue(%b, 0, 0)", [field.seller.organization])
+
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(move)
+        try:
+            return run(seconds=seconds)
+        finally:
+            done.set()
+            moving.result()
+
+
 def _row(field: Field, scenario: Scenario, lap: Lap) -> Row:
     held = lap.uncached if scenario is FIRST_PAGE else lap.shipped
     ahead = (times(held, lap.drf), times(held, lap.fastapi))
-    wanted, met = _wanted(scenario, field.bound, ahead, p99_ms(held))
+    wanted, met = _wanted(scenario, field.bound, ahead, max(map(p99_ms, lap[:3])))
     limits = ["", ""]
     if scenario.limits:
         body = b"x" * max(run.body_bytes for run in held)
         statement = bare_statement(field.environment, field.seller, scenario)
         limits = [f"{_constant(body, field.folder):,.0f}", f"{statement:,.0f}"]
-    own = [cell for runs in lap[:2] for cell in (f"{rate(runs):,.0f}", f"{p99_ms(runs):.0f} ms")]
-    theirs = [f"{rate(runs):,.0f}" for runs in lap[2:]]
+    own = [cell for runs in lap[:3] for cell in (f"{rate(runs):,.0f}", f"{p99_ms(runs):.0f} ms")]
+    theirs = [f"{rate(runs):,.0f}" for runs in lap[3:]]
     return Row((scenario.title, *own, *theirs, *(f"{factor:.0f}" for factor in ahead), *limits, wanted), met)
 
 
 def _wanted(scenario: Scenario, bound: bool, ahead: tuple[float, float], p99_ms: float) -> tuple[str, bool]:
+    """Say what is wanted and whether it is met; `p99_ms` is the longest of all that Deadwax was measured with."""
     quick = p99_ms < WITHIN_MS
     if not bound:
         return f"p99 < {WITHIN_MS} ms", quick
     if scenario is FIRST_PAGE:
         met = ahead[0] >= AHEAD_OF_DRF and ahead[1] >= AHEAD_OF_FASTAPI
-        return f"no cache: ≥ {AHEAD_OF_DRF} and ≥ {AHEAD_OF_FASTAPI}", met
+        return f"no cache: ≥ {AHEAD_OF_DRF} and ≥ {AHEAD_OF_FASTAPI}, p99 < {WITHIN_MS} ms", met and quick
     if scenario.ahead is None:
         return f"p99 < {WITHIN_MS} ms", quick
     return f"≥ {scenario.ahead:g} both, p99 < {WITHIN_MS} ms", quick and min(ahead) >= scenario.ahead
@@ -127,7 +155,8 @@ def _hot(field: Field) -> Row:
     wanted = f"≥ {OF_CONSTANT} of the constant handler" if field.bound else "–"
     cells = (
         *("first page from the cache, beside the constant handler", f"{rate(ours):,.0f}", f"{p99_ms(ours):.0f} ms"),
-        *("", "", "", "", "", "", f"{rate(limit):,.0f}, {share:.2f} of it", "", wanted),
+        *("",) * 8,
+        *(f"{rate(limit):,.0f}, {share:.2f} of it", "", wanted),
     )
     return Row(cells, share >= OF_CONSTANT if field.bound else None)
 

@@ -28,6 +28,8 @@ CONTEXT = Context(ORGANIZATION, "system", "request-1")
 TITLES = ["Abbey Road", "abbey lane", "Zebra", "Álbum", "help!", "Help", "100% Hits", "", None]
 ARTISTS = ["The Beatles", "björk", "Can", "can you", None]
 TAGS = ["rock", "Rock & Roll", "pop", "100%", "under_score", "Jazz"]
+# Folded as Unicode does, more than one index entry holds, and a part of others.
+MORE_TAGS = [("STRASSE", "straße 7"), tuple(f"{n} {'long ' * 18}Überjazz" for n in range(12)), ("a\\b", "ROC", "R%k")]
 TYPES = ["physical", "digital", "nft", "digital-report"]
 SOURCES = ("title", "catalog_number", "marketplace_description", "license_type", "license_notes")
 
@@ -45,7 +47,7 @@ def catalogue(database_url: str) -> tuple[str, Model]:
         values: dict[str, Any] = {
             "title": TITLES[n % 9] or "x",
             "type": TYPES[n % 4],
-            "tags": tuple(TAGS[i] for i in range(6) if n >> i & 1),
+            "tags": tuple(TAGS[i] for i in range(6) if n >> i & 1) + (MORE_TAGS[n % 3] if n % 4 == 0 else ()),
             "price_override_usd": None if n % 3 == 0 else Decimal(n % 7) + 1,
             "catalog_number": f"PCS {n}" if n % 2 else None,
             "license_notes": "Été in Paris" if n % 5 == 0 else None,
@@ -129,14 +131,19 @@ _queries = st.builds(
         [None, "abbey", "abb ROAD", "bjork", "pcs", "pcs1", "1", "ete paris", "hel", "nowhere", "rock"]
     ),
     types=st.lists(st.sampled_from(TYPES), max_size=2).map(tuple),
-    tags=st.lists(st.sampled_from(["rock", "ROCK &", "%", "_", "o", "zz", "\\", "100%"]), max_size=2).map(tuple),
+    tags=st.lists(
+        st.sampled_from(
+            ["rock", "ROCK &", "%", "_", "o", "zz", "\\", "100%", "straSSe", "ß", "ÜBERJ", "11 long", "r%k"]
+        ),
+        max_size=3,
+    ).map(tuple),
     statuses=st.sampled_from([(), (), (), ("listed", "sold")]),
     has_inventory=st.sampled_from([None, None, True, False]),
     has_available_inventory=st.sampled_from([None, None, True, False]),
     uploadable_to_redbubble=st.sampled_from([None, None, None, True]),
     ordering=st.lists(st.sampled_from(sorted(ORDERS)), min_size=1, max_size=3).map(tuple),
-    page=st.sampled_from([1, 1, 2, 3, None, 10**15]),
-    page_size=st.sampled_from([1, 5, 15, 100]),
+    page=st.sampled_from([1, 1, 2, 3, 4, 7, 12, 30, None, 10**15]),
+    page_size=st.sampled_from([1, 4, 5, 15, 100]),
 )
 
 
