@@ -41,6 +41,7 @@ class Shown(NamedTuple):
 PostgresUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://", description="postgresql://user:password@host/database")]
 BrokerUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix|amqps?)://", description="redis://host:6379/0 or amqp://host")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+", description="http://host or https://host")]
+Origin = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/?$", description="http://host or https://host, no path")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a number from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
 Limit = Annotated[int, Meta(ge=0, description="a number, 0 or more")]
@@ -69,7 +70,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     s3_region: Annotated[str, Setting("S3_REGION", "Region that requests are signed for")] = "us-east-1"
 
     s3_public_url: Annotated[
-        HttpUrl, Setting("S3_PUBLIC_URL", "Where clients reach the S3 server; empty: where the API does")
+        Origin, Setting("S3_PUBLIC_URL", "Where clients reach the S3 server; empty: where the API does")
     ] = ""
 
     public_url: Annotated[HttpUrl, Setting("PUBLIC_URL", "Base of absolute links; empty: the request's own")] = ""
