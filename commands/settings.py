@@ -49,6 +49,7 @@ MailAddress = Annotated[
     str, Meta(pattern=r"^[^@\s<>,\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$", description="an address like shop@example.com")
 ]
 SecretKey = Annotated[str, Meta(min_length=16, description="a secret of 16 characters or more")]
+Origin = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/?$", description="http://host or https://host, no path")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a number from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
 Limit = Annotated[int, Meta(ge=0, description="a number, 0 or more")]
@@ -77,7 +78,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     s3_region: Annotated[str, Setting("S3_REGION", "Region that requests are signed for")] = "us-east-1"
 
     s3_public_url: Annotated[
-        HttpUrl, Setting("S3_PUBLIC_URL", "Where clients reach the S3 server; empty: where the API does")
+        Origin, Setting("S3_PUBLIC_URL", "Where clients reach the S3 server; empty: where the API does")
     ] = ""
     secret_key: Annotated[
         SecretKey, Setting("DEADWAX_SECRET_KEY", "What the links that buyers get are made with; keep it", secret=True)

@@ -111,6 +111,8 @@ async def test_a_file_becomes_an_asset_of_its_product(shop: httpx.AsyncClient, a
 async def test_what_is_not_said_of_an_asset_is_null(shop: httpx.AsyncClient) -> None:
     made = await upload(shop, await pack(shop))
     assert (made["display_name"], made["description"], made["is_primary"]) == (None, None, True)
+    long = await upload(shop, await pack(shop), description="曲" * 100_000)
+    assert len(long["description"]) == 100_000
     made = await upload(shop, await pack(shop), display_name="", description=" ", is_primary="")
     assert (made["display_name"], made["description"], made["is_primary"]) == (None, None, True)
 
