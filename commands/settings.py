@@ -42,6 +42,7 @@ class Shown(NamedTuple):
 PostgresUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://", description="postgresql://user:password@host/database")]
 BrokerUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix|amqps?)://", description="redis://host:6379/0 or amqp://host")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+", description="http://host or https://host")]
+Origin = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/?$", description="http://host or https://host, no path")]
 SmtpUrl = Annotated[
     str, Meta(pattern=r"^smtps?://[^/\s]+", description="smtp://user:password@host:587 or smtps://host")
 ]
@@ -77,7 +78,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     s3_region: Annotated[str, Setting("S3_REGION", "Region that requests are signed for")] = "us-east-1"
 
     s3_public_url: Annotated[
-        HttpUrl, Setting("S3_PUBLIC_URL", "Where clients reach the S3 server; empty: where the API does")
+        Origin, Setting("S3_PUBLIC_URL", "Where clients reach the S3 server; empty: where the API does")
     ] = ""
     secret_key: Annotated[
         SecretKey, Setting("DEADWAX_SECRET_KEY", "What the links that buyers get are made with; keep it", secret=True)

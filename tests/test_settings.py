@@ -29,6 +29,8 @@ def test_values_are_converted() -> None:
             "DEADWAX_DATA": "~/records",
             "DEADWAX_TRUSTED_PROXIES": "10.1.2.3, 10.0.0.0/8,",
             "DEADWAX_BODY_TIMEOUT_SECONDS": "1.5",
+            "DEADWAX_ASSET_TYPES": "Audio/*, application/zip,",
+            "S3_PUBLIC_URL": "https://files.example:8443/",
             "PUBLIC_URL": "https://shop.example/",
         }
     )
@@ -36,6 +38,8 @@ def test_values_are_converted() -> None:
     assert settings.data == Path("~/records").expanduser()
     assert settings.trusted_proxies == ("10.1.2.3/32", "10.0.0.0/8")
     assert settings.body_timeout_seconds == 1.5
+    assert settings.asset_types == ("audio/*", "application/zip")
+    assert settings.s3_public_url == "https://files.example:8443"
     assert (settings.public_url, settings.s3_endpoint_url) == ("https://shop.example", "https://s3.example")
 
 
@@ -50,6 +54,8 @@ def test_values_are_converted() -> None:
         ("DATABASE_URL", "mysql://u:hush@h/d", "postgresql://"),
         ("REDIS_URL", "localhost:6379", "redis://"),
         ("S3_BUCKET", "My Files", "3 to 63"),
+        ("S3_PUBLIC_URL", "https://cdn.example/files", "no path"),
+        ("DEADWAX_ASSET_TYPES", "audio/*,zip", "content types"),
         ("PUBLIC_URL", "shop.example", "https://host"),
         ("SMTP_URL", "mail.example:587", "smtp://user:password@host:587"),
         ("MAIL_FROM", "Shop <shop@example.com>", "an address"),
