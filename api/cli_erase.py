@@ -38,7 +38,7 @@ def erase(
         for id, of in found:
             bus.execute(EraseBuyer(id=id), Context(of, "system", run))
             files += outbox.forget(ids.uid(ids.PURCHASE, id))
-    typer.echo(f"{len(found)} purchases say no more who made them; {files} mails deleted")
+    typer.echo(f"purchases that say no more who made them: {len(found)}; mails deleted: {files}")
 
 
 async def _bought(database_url: str, key: str, organization: UUID | None) -> list[tuple[UUID, UUID]]:

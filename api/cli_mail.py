@@ -84,7 +84,7 @@ def retry(
             except (BuyerGone, TooManyMails):
                 continue
             owed += 1
-    typer.echo(f"{owed} mails to be sent")
+    typer.echo(f"{owed} to be sent again")
 
 
 def _kept() -> list[Kept]:

@@ -42,6 +42,7 @@ class Shown(NamedTuple):
 PostgresUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://", description="postgresql://user:password@host/database")]
 BrokerUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix|amqps?)://", description="redis://host:6379/0 or amqp://host")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+", description="http://host or https://host")]
+Origin = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/?$", description="http://host or https://host, no path")]
 SmtpUrl = Annotated[
     str, Meta(pattern=r"^smtps?://[^/\s]+", description="smtp://user:password@host:587 or smtps://host")
 ]
@@ -49,7 +50,6 @@ MailAddress = Annotated[
     str, Meta(pattern=r"^[^@\s<>,\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$", description="an address like shop@example.com")
 ]
 SecretKey = Annotated[str, Meta(min_length=16, description="a secret of 16 characters or more")]
-Origin = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/?$", description="http://host or https://host, no path")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a number from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
 Limit = Annotated[int, Meta(ge=0, description="a number, 0 or more")]
