@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import scenarios
+from bench.downloading import downloading
 from bench.growth import disk, growth
 from bench.importing import importing
 from bench.pages import scenarios as pages
@@ -23,7 +24,7 @@ from commands.migrate import migrate
 from engines.reach import engines_of
 
 PRODUCTS = 200_000
-PARTS = ("list", "patch", "create", "import", "todo", "rebuild", "memory")
+PARTS = ("list", "patch", "create", "import", "todo", "download", "rebuild", "memory")
 PAGES = tuple(scenario.name for scenario in pages(Seller(0, 1000)))
 
 
@@ -105,6 +106,7 @@ def _parts(
         "create": lambda: scenarios.creating(environment, writer),
         "import": lambda: importing(database_url, folder),
         "todo": lambda: todo(environment, writer),
+        "download": lambda: downloading(environment, reader, writer),
     }
     rows = []
     for name, measure in measures.items():
