@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import scenarios
+from bench.downloading import downloading
 from bench.growth import disk, growth
 from bench.importing import importing
 from bench.mailing import mailing
@@ -24,7 +25,7 @@ from commands.migrate import migrate
 from engines.reach import engines_of
 
 PRODUCTS = 200_000
-PARTS = ("list", "patch", "create", "import", "todo", "mail", "rebuild", "memory")
+PARTS = ("list", "patch", "create", "import", "todo", "mail", "download", "rebuild", "memory")
 PAGES = tuple(scenario.name for scenario in pages(Seller(0, 1000)))
 
 
@@ -107,6 +108,7 @@ def _parts(
         "import": lambda: importing(database_url, folder),
         "todo": lambda: todo(environment, writer),
         "mail": lambda: mailing(environment, writer),
+        "download": lambda: downloading(environment, reader, writer),
     }
     rows = []
     for name, measure in measures.items():
