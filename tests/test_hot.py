@@ -52,7 +52,12 @@ def requests(uid: str) -> list[tuple[str, str, Mapping[str, str]]]:
         *(PRODUCTS, PRODUCTS.rstrip("/"), f"{PRODUCTS}?page_size=1", f"{PRODUCTS}?search=abbey&tags=o&page=last"),
         *(f"{PRODUCTS}?cursor=&page_size=1", f"{PRODUCTS}{uid}/", f"{PRODUCTS}{uid}", f"{PRODUCTS}{uid}/?x=%20"),
     ]
-    headers: tuple[dict[str, str], ...] = ({}, {"If-None-Match": '"other"'}, {"If-None-Match": "*"}, {"Host": "shop.example:81"})
+    headers: tuple[dict[str, str], ...] = (
+        {},
+        {"If-None-Match": '"other"'},
+        {"If-None-Match": "*"},
+        {"Host": "shop.example:81"},
+    )
     return [(method, path, ID | more) for path in paths for method in ("GET", "HEAD") for more in headers]
 
 
