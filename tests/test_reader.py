@@ -7,6 +7,7 @@ import pytest
 
 from domain.errors import Unavailable
 from projections import base
+from projections.bare import Bare
 from projections.base import Reader
 
 pytestmark = pytest.mark.anyio
@@ -76,3 +77,26 @@ async def test_a_read_behind_a_lock_ends_and_the_connection_serves_on(
             with pytest.raises(Unavailable):
                 await reader.rows(b"SELECT 1 FROM catalogue")
         assert await reader.rows(b"SELECT 1 FROM catalogue") == []
+
+
+async def test_a_bare_statement_goes_on_when_all_connections_were_ended(database_url: str) -> None:
+    statement = Bare(b"twice", b"SELECT 2 * $1::integer, NULL UNION ALL SELECT 1, 'x'")
+    async with Reader(database_url, size=4) as reader:
+        for _ in range(3):
+            found = await asyncio.gather(*(reader.bare(statement, b"%d" % n) for n in range(8)))
+            assert found == [[[(2 * n).to_bytes(4), None], [b"\0\0\0\1", b"x"]] for n in range(8)]
+            assert await asyncio.to_thread(terminate, database_url, "deadwax read") == 4
+
+
+async def test_a_bare_statement_that_fails_or_is_given_up_leaves_its_turn(database_url: str) -> None:
+    through, doze = Bare(b"through", b"SELECT 6 / $1::integer"), Bare(b"doze", b"SELECT 1 FROM pg_sleep($1::integer)")
+    async with Reader(database_url, size=1) as reader:
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await reader.bare(through, b"0")
+            assert await reader.bare(through, b"3") == [[b"\0\0\0\2"]]
+            dozing = asyncio.create_task(reader.bare(doze, b"30"))
+            await asyncio.sleep(0.1)
+            dozing.cancel()
+            await asyncio.gather(dozing, return_exceptions=True)
+        assert await reader.rows(NUMBER) == [(1,)]
