@@ -46,8 +46,13 @@ Origin = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/?$", description="http:
 SmtpUrl = Annotated[
     str, Meta(pattern=r"^smtps?://[^/\s]+", description="smtp://user:password@host:587 or smtps://host")
 ]
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 MailAddress = Annotated[
-    str, Meta(pattern=r"^[^@\s<>,\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$", description="an address like shop@example.com")
+    str,
+    Meta(
+        pattern=rf"^{_ATOM}(\.{_ATOM})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\Z",
+        description="an address like shop@example.com",
+    ),
 ]
 SecretKey = Annotated[str, Meta(min_length=16, description="a secret of 16 characters or more")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a number from 1 to 65535")]
