@@ -45,7 +45,7 @@ from projections.inline import inline_projections
 from projections.organizations import Gate
 
 FILE_THREADS = 8
-UPLOADS = 32
+UPLOADS = 64
 
 
 def create_app(settings: Settings | None = None) -> Litestar:

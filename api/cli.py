@@ -4,7 +4,18 @@ import sys
 
 import typer
 
-from api import cli_export, cli_import, cli_keys, cli_projections, cli_serve, cli_settings, cli_todo
+from api import (
+    cli_erase,
+    cli_export,
+    cli_import,
+    cli_keys,
+    cli_mail,
+    cli_organization,
+    cli_projections,
+    cli_serve,
+    cli_settings,
+    cli_todo,
+)
 from commands.settings import SettingsError
 from domain.errors import DeadwaxError
 from engines.program import EngineError
@@ -15,7 +26,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (cli_serve, cli_import, cli_export, cli_keys, cli_todo, cli_projections, cli_settings):
+_GROUPS = (
+    cli_serve,
+    cli_import,
+    cli_export,
+    cli_organization,
+    cli_keys,
+    cli_mail,
+    cli_erase,
+    cli_todo,
+    cli_projections,
+    cli_settings,
+)
+for group in _GROUPS:
     group.register(app)
 
 

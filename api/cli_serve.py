@@ -10,10 +10,8 @@ import sys
 
 import typer
 
-from commands.settings import Settings
+from commands.settings import ANYWHERE, Settings
 from engines.program import Program
-
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
 
 
 def register(app: typer.Typer) -> None:
@@ -127,7 +125,7 @@ def _worker_program() -> Program:
 
 
 def _healthy(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(_ANYWHERE.get(host, host), port, timeout=2)
+    connection = http.client.HTTPConnection(ANYWHERE.get(host, host), port, timeout=2)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200

@@ -18,7 +18,7 @@ from api.requests import ApiRequest, content_length, header, next_message
 from domain.errors import Invalid
 
 MAX_FIELDS = 100
-MAX_FIELD_BYTES = 256 * 1024
+MAX_FIELD_BYTES = 512 * 1024
 MAX_FILENAME_CHARACTERS = 255
 SPOOLED_BYTES = 1 << 20
 # A slow line may take its time for a large file, a stalled one may not: beyond this many times what a pause may last,

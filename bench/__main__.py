@@ -12,6 +12,7 @@ from bench import scenarios
 from bench.downloading import downloading
 from bench.growth import disk, growth
 from bench.importing import importing
+from bench.mailing import mailing
 from bench.pages import scenarios as pages
 from bench.patching import patching
 from bench.peers.fill import fill
@@ -24,7 +25,7 @@ from commands.migrate import migrate
 from engines.reach import engines_of
 
 PRODUCTS = 200_000
-PARTS = ("list", "patch", "create", "import", "todo", "download", "rebuild", "memory")
+PARTS = ("list", "patch", "create", "import", "todo", "mail", "download", "rebuild", "memory")
 PAGES = tuple(scenario.name for scenario in pages(Seller(0, 1000)))
 
 
@@ -106,6 +107,7 @@ def _parts(
         "create": lambda: scenarios.creating(environment, writer),
         "import": lambda: importing(database_url, folder),
         "todo": lambda: todo(environment, writer),
+        "mail": lambda: mailing(environment, writer),
         "download": lambda: downloading(environment, reader, writer),
     }
     rows = []

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psutil
 
 PROCESSES = 2
-SECRET = "a-secret-of-the-bench-and-of-nothing-else"  # noqa: S105
+SECRET = "a-secret-of-the-bench"  # noqa: S105 - of nothing
 _ROOT = Path(__file__).parent.parent
 _PEERS = _ROOT / ".venv" / "bench" / "bin"
 

@@ -84,7 +84,8 @@ def delete(command: DeleteAsset, work: Work) -> Saved:
     asset = _load(command, work)
     family = children.family(asset.product, work)
     siblings = [sibling for sibling in children.assets(family.assets, work) if sibling.id != asset.id]
-    events = [assets.delete(asset, work.stamp), *assets.replace_primary(asset, siblings, work.stamp)]
+    gone = assets.delete(asset, work.stamp)
+    events: list[AssetEvent] = [gone, *assets.replace_primary(asset, siblings, work.stamp)]
     steps = [hold(asset.product, None, family.revision), *disown([asset.id])]
     return work.save(_changes([asset, *siblings], events), steps=steps)
 

@@ -28,6 +28,7 @@ from domain.reference_fields import no_object
 ORDER_CLAIM = "order"
 OF_PHYSICAL = "Physical products cannot be fulfilled digitally."
 WITHOUT_ASSETS = "This product has no digital assets."
+DROPPED = "It was dropped."
 NOT_IN_FUTURE = "Ensure this value is in the future."
 
 
@@ -217,6 +218,18 @@ def erase_buyer(command: EraseBuyer, work: Work) -> Saved:
     purchase = _load(command, work)
     step = Step("forget_buyer(%b, %b)", (purchase.id, purchase.buyer))
     return _save(work, purchase, purchases.erase_buyer(purchase, work.stamp), [step])
+
+
+def dropped(id: UUID, work: Work) -> list[Change]:
+    """Return what ends the mails that a purchase owes when somebody drops that work."""
+    purchase = work.load(id, purchases.fold)
+    events: list[PurchaseEvent] = []
+    now: Purchase | None = purchase
+    while now is not None and now.owed is not None:
+        event = purchases.email_failed(now, now.next_mail, DROPPED, work.stamp, is_final=True, jitter=0)
+        events.append(event)
+        now = purchases.evolve(now, event)
+    return [change(id, purchase, events, purchases.evolve)]
 
 
 def _load(command: _AboutPurchase, work: Work) -> Purchase:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self, get_args, get_orig
 import msgspec
 from msgspec import Meta, Struct
 
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
 _URL_PASSWORD = re.compile(r"(://[^:/?#@\s]*:)\S*@")
 _QUERY_PASSWORD = re.compile(r"(password=)[^&\s]+")
 
@@ -42,6 +42,7 @@ class Shown(NamedTuple):
 PostgresUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://", description="postgresql://user:password@host/database")]
 BrokerUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix|amqps?)://", description="redis://host:6379/0 or amqp://host")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+", description="http://host or https://host")]
+Origin = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/?$", description="http://host or https://host, no path")]
 SmtpUrl = Annotated[
     str, Meta(pattern=r"^smtps?://[^/\s]+", description="smtp://user:password@host:587 or smtps://host")
 ]
@@ -77,7 +78,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     s3_region: Annotated[str, Setting("S3_REGION", "Region that requests are signed for")] = "us-east-1"
 
     s3_public_url: Annotated[
-        HttpUrl, Setting("S3_PUBLIC_URL", "Where clients reach the S3 server; empty: where the API does")
+        Origin, Setting("S3_PUBLIC_URL", "Where clients reach the S3 server; empty: where the API does")
     ] = ""
     secret_key: Annotated[
         SecretKey, Setting("DEADWAX_SECRET_KEY", "What the links that buyers get are made with; keep it", secret=True)
@@ -141,7 +142,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     def load(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Return the settings of `environ`; an empty variable counts as not set. Raises SettingsError."""
         given = {
-            name: _convert(setting.variable, text, kind)
+            name: _convert(setting, text, kind)
             for name, (kind, setting) in declared().items()
             if (text := environ.get(setting.variable, "").strip())
         }
@@ -162,7 +163,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def base_url(self) -> str:
         """Where links that are made without a request lead: PUBLIC_URL, else this machine."""
-        host = _ANYWHERE.get(self.host, self.host)
+        host = ANYWHERE.get(self.host, self.host)
         return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def replaced(self, environ: Mapping[str, str]) -> Self:
@@ -202,7 +203,7 @@ def mask(text: str, secret: bool = False) -> str:
     return _QUERY_PASSWORD.sub(r"\1****", _URL_PASSWORD.sub(r"\1****@", text))
 
 
-def _convert(variable: str, text: str, kind: Any) -> Any:
+def _convert(setting: Setting, text: str, kind: Any) -> Any:
     plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     try:
         if plain is Path:
@@ -214,8 +215,9 @@ def _convert(variable: str, text: str, kind: Any) -> Any:
             return msgspec.convert([part.lower() for part in parts], kind)
         value = msgspec.convert(text, kind, strict=False)
     except ValueError:
-        raise SettingsError(f"{variable}: expected {_expected(kind)}, not {mask(text)!r}") from None
-    return value.rstrip("/") if variable.endswith("_URL") else value
+        given = mask(text, setting.secret)
+        raise SettingsError(f"{setting.variable}: expected {_expected(kind)}, not {given!r}") from None
+    return value.rstrip("/") if setting.variable.endswith("_URL") else value
 
 
 def _expected(kind: Any) -> str:

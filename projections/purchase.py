@@ -93,3 +93,15 @@ async def by_token(reader: Reader, digest: bytes) -> Purchase | None:
     """Return the purchase that a download link's token leads to, by the token's digest; None for no such token."""
     found = await reader.row(_SQL["by_token"], [digest])
     return None if found is None else _STATE.decode(found[0])
+
+
+async def bought(reader: Reader, buyer: str, organization: UUID | None) -> list[tuple[UUID, UUID]]:
+    """Return the purchases of an address as it is compared, from all organizations for None, each with its own."""
+    rows = await reader.rows(_SQL["bought"], {"buyer": buyer, "organization": organization})
+    return [(id, of) for id, of in rows]
+
+
+async def failed(reader: Reader, organization: UUID | None) -> list[tuple[UUID, UUID]]:
+    """Return the purchases whose mail was given up, as `bought` does, oldest first."""
+    rows = await reader.rows(_SQL["failed"], {"organization": organization})
+    return [(id, of) for id, of in rows]

@@ -13,19 +13,24 @@ import pytest
 
 from commands.settings import Settings
 from domain import ids
-from tests.clients import INVENTORY, PRODUCTS, Key, make_key
+from tests.clients import INVENTORY, PRODUCTS, Key, end_uploads, make_key
 from tests.selling import bus_of, sold
 from tests.server import running
 
 # What a schema cannot say of any request: an Idempotency-Key is for one, an If-Match is for what is there now.
 TAKEN = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429"]
 # What it cannot say of these: a file has a byte at least and a column is named once; a picture is one; a product that
-# is referred to has to be there; what has been shipped does not become a draft; one listing is there once;
-# what is sold has files, an address has a domain that there can be; a revoked purchase is not mailed.
+# is referred to has to be there; what has been shipped does not become a draft; one listing is there once; an asset
+# that is primary stays it; a name is more than a path; an upload is complete when its parts are there; what is sold has
+# files, an address has a domain that there can be; a revoked purchase is not mailed.
 MAY_REFUSE = {
     "POST /api/v1/imports/",
     "POST /api/v1/products/{uid}/image/",
     "POST /api/v1/inventory/{uid}/assets/",
+    "POST /api/v1/products/{uid}/digital-assets/",
+    "POST /api/v1/products/{uid}/digital-assets/uploads/",
+    "POST /api/v1/products/{uid}/digital-assets/uploads/{upload_uid}/complete/",
+    "PATCH /api/v1/digital/assets/{uid}/",
     "POST /api/v1/inventory/",
     "PATCH /api/v1/inventory/{uid}/",
     "POST /api/v1/products/{uid}/marketplace-presences/",
@@ -41,6 +46,7 @@ def port(plain_settings: Settings, tmp_path: Path) -> Iterator[int]:
     log = tmp_path / "api.log"
     with running(plain_settings, log) as port:
         yield port
+    end_uploads(plain_settings)
     assert "unexpected error" not in log.read_text()
 
 
@@ -51,10 +57,24 @@ def there(port: int, key: str, purchase: str) -> dict[str, dict[str, str]]:
         product = client.post(PRODUCTS, json={"title": "Abbey Road"}).json()["uid"]
         item = client.post(INVENTORY, json={"product_uid": product}).json()["uid"]
         presences = f"{PRODUCTS}{product}/marketplace-presences/"
+        assets = f"{PRODUCTS}{product}/digital-assets/"
+        asset = client.post(assets, files={"file": ("a.zip", b"PK")}).json()["uid"]
+        upload = client.post(f"{assets}uploads/", json={"filename": "a.zip", "size": 5}).json()["uid"]
         number = str(client.post(presences, json={"platform_uid": "plat_ebay"}).json()["id"])
     found = {
         "/api/v1/products/{uid}/": ("GET PATCH", {"path.uid": product}),
         "/api/v1/products/{uid}/image/": ("POST", {"path.uid": product}),
+        "/api/v1/products/{uid}/digital-assets/": ("GET POST", {"path.uid": product}),
+        "/api/v1/products/{uid}/digital-assets/uploads/": ("POST", {"path.uid": product}),
+        "/api/v1/products/{uid}/digital-assets/uploads/{upload_uid}/": (
+            "GET",
+            {"path.uid": product, "path.upload_uid": upload},
+        ),
+        "/api/v1/products/{uid}/digital-assets/uploads/{upload_uid}/complete/": (
+            "POST",
+            {"path.uid": product, "path.upload_uid": upload},
+        ),
+        "/api/v1/digital/assets/{uid}/": ("GET PATCH", {"path.uid": asset}),
         "/api/v1/inventory/{uid}/": ("GET PATCH", {"path.uid": item}),
         "/api/v1/inventory/{uid}/assets/": ("GET POST", {"path.uid": item}),
         "/api/v1/products/{uid}/marketplace-presences/": ("GET POST", {"path.uid": product}),

@@ -62,6 +62,16 @@ BEGIN
     INSERT INTO buyer (id, organization, email, email_key, name) VALUES (buyer_id, of, new_email, new_key, new_name);
 END $$;
 
+CREATE FUNCTION put_sender(of uuid, address text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF address IS NULL THEN
+        DELETE FROM sender WHERE organization = of;
+    ELSE
+        INSERT INTO sender (organization, reply_to) VALUES (of, address)
+        ON CONFLICT (organization) DO UPDATE SET reply_to = excluded.reply_to;
+    END IF;
+END $$;
+
 -- What the downloads of some purchases tell of a person goes; there is nothing yet that does.
 CREATE FUNCTION forget_downloads(purchases uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.asset.events import AssetCreated, AssetDeleted, AssetEvent, AssetRevised
+from domain.asset.events import AssetCreated, AssetDeleted, AssetRevised
 from domain.errors import Invalid
 from domain.event import DomainEvent, Stamp, own_fields, told
 
@@ -54,7 +54,7 @@ def refuse_on(product_type: str) -> None:
 
 def create(
     id: UUID, product: UUID, siblings: Sequence[Asset], values: Mapping[str, Any], stamp: Stamp
-) -> list[AssetEvent]:
+) -> list[AssetCreated | AssetRevised]:
     """Return the first event of an asset, and what its being primary does to its siblings: the first one always is.
 
     `values` are its fields by name. Raises Invalid where the product has as many as it may have.
@@ -71,7 +71,7 @@ def check(asset: Asset, values: Mapping[str, Any]) -> dict[str, list[str]]:
     return {"is_primary": [STAYS_PRIMARY]} if asset.is_primary and values.get("is_primary") is False else {}
 
 
-def revise(asset: Asset, siblings: Sequence[Asset], values: Mapping[str, Any], stamp: Stamp) -> list[AssetEvent]:
+def revise(asset: Asset, siblings: Sequence[Asset], values: Mapping[str, Any], stamp: Stamp) -> list[AssetRevised]:
     """Return what takes the asset to `values` (fields by name), and the flag off who had it; nothing where all of it
     holds. `siblings` are needed where it is made primary. Raises Invalid."""
     if errors := check(asset, values):
@@ -87,7 +87,7 @@ def delete(asset: Asset, stamp: Stamp) -> AssetDeleted:
     return AssetDeleted(**stamp.on(asset.id, asset.version + 1))
 
 
-def replace_primary(gone: Asset, siblings: Sequence[Asset], stamp: Stamp) -> list[AssetEvent]:
+def replace_primary(gone: Asset, siblings: Sequence[Asset], stamp: Stamp) -> list[AssetRevised]:
     """Return what makes the oldest that is left primary, where the one that goes is."""
     if not gone.is_primary or not siblings:
         return []
@@ -95,7 +95,7 @@ def replace_primary(gone: Asset, siblings: Sequence[Asset], stamp: Stamp) -> lis
     return [AssetRevised(**stamp.on(oldest.id, oldest.version + 1), is_primary=True)]
 
 
-def _demoted(siblings: Sequence[Asset], stamp: Stamp) -> list[AssetEvent]:
+def _demoted(siblings: Sequence[Asset], stamp: Stamp) -> list[AssetRevised]:
     return [
         AssetRevised(**stamp.on(asset.id, asset.version + 1), is_primary=False)
         for asset in siblings
