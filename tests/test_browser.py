@@ -160,6 +160,9 @@ def test_the_page_fits_every_screen_and_is_legible_in_light_and_in_dark(
         complaints = watched(page)
         page.goto(link)
         assert page.evaluate("document.querySelector('img').naturalWidth") > 0
+        cover = page.locator("img").bounding_box()
+        assert cover is not None
+        assert cover["width"] == cover["height"]
         assert not complaints
         for address in (link, f"{link[:-2]}/", f"{link}ast_x/"):
             page.goto(address)
