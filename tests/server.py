@@ -35,7 +35,7 @@ def running(settings: Settings, log: Path, port: int | None = None) -> Iterator[
         command = (sys.executable, "-m", "api.cli", "api")
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", settings.port), timeout=1).close()
