@@ -1,7 +1,10 @@
 """Mails of purchases by real workers, a real broker, database and mail server, while things break."""
 
 import re
+from contextlib import closing
+from threading import Event
 
+import pytest
 from msgspec.structs import replace
 
 from commands.outbox import Outbox
@@ -13,6 +16,9 @@ from tests.importing import Shop, eventually, working
 from tests.mail_server import Mailbox, mail_server
 from tests.mailing import is_sent, owed, shown, uid
 from tests.selling import BUYER, digital_product, sold
+from workers.leases import Lease
+from workers.mail import MailWork, Office
+from workers.runner import Postponed
 
 
 def test_a_purchase_is_mailed_once(at: Shop, with_server: Settings, mailbox: Mailbox) -> None:
@@ -133,3 +139,15 @@ def test_a_buyer_who_is_erased_is_mailed_no_more(at: Shop, with_server: Settings
         eventually(lambda: is_sent(at, other), 30)
         assert owed(at) == 0
     assert len(mailbox.ids) == 1
+
+
+def test_a_mail_that_cannot_be_written_says_no_more_than_that(at: Shop, with_folder: Settings) -> None:
+    id = sold(at.bus, at.organization)
+    office = Office.opened(replace(with_folder, mail_from="shop..x@shop.example"), at.bus)
+    work = MailWork.take(office, id)
+    assert work is not None
+    with closing(office.letters), pytest.raises(Postponed) as postponed:
+        work.attempt(Lease(id, id, 1, Event(), 20.0))
+    assert str(postponed.value) == "The mail could not be written: InvalidHeaderDefect."
+    assert postponed.value.__cause__ is None
+    assert owed(at) == 1
