@@ -132,6 +132,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             threads=threads,
             download_threads=download_threads,
             turns=asyncio.Semaphore(settings.write_pool_size),
+            opening_turns=asyncio.Semaphore(max(1, settings.write_pool_size // 2)),
             picture_turn=asyncio.Semaphore(1),
             uploads=asyncio.Semaphore(UPLOADS),
         )

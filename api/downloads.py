@@ -261,7 +261,8 @@ async def _opened(request: ApiRequest, access: Access, files: Sequence[SoldAsset
         )
         context = Context(purchase.organization, BUYER, request_id(request.scope))
         try:
-            await within.in_turn(lambda: within.bus.execute(command, context))
+            async with within.opening_turns:
+                await within.in_turn(lambda: within.bus.execute(command, context))
         except (Revoked, Expired, UsedUp):
             # It was not so a moment ago: what is said now is what anybody would be told.
             again = await accessed(request)

@@ -104,7 +104,8 @@ async def get_rejects(request: ApiRequest) -> FileAnswer:
     if row.rejects_blob is None:
         raise NotFound
     within, key = services(request), row.rejects_blob
-    chunks = await within.in_thread(lambda: within.blobs.get(key))
+    is_head = request.scope["state"]["is_head"]
+    chunks = iter(()) if is_head else await within.in_thread(lambda: within.blobs.get(key))
     headers = [(b"content-type", b"text/csv; charset=utf-8"), attachment(f"{PurePath(row.filename).stem}-rejects.csv")]
     return FileAnswer(chunks, within.threads, headers)
 

@@ -46,7 +46,8 @@ async def get_media(request: ApiRequest) -> FileAnswer:
     ]
     if is_known(request.scope, tag):
         return FileAnswer(iter(()), within.threads, headers, 304)
-    chunks = await within.in_thread(lambda: within.blobs.get(file.key))
+    is_head = request.scope["state"]["is_head"]
+    chunks = iter(()) if is_head else await within.in_thread(lambda: within.blobs.get(file.key))
     sent = [(b"content-type", file.content_type.encode()), (b"content-length", b"%d" % file.size_bytes)]
     return FileAnswer(chunks, within.threads, [*headers, *sent])
 

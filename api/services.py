@@ -37,8 +37,10 @@ class Services(Struct, frozen=True, kw_only=True):
     """`turns` are as many as the write pool has connections: a command waits for its turn, not for a connection.
 
     `threads` are for files alone, whose client library blocks; `download_threads` read those that buyers download, so
-    that however many do, pictures and imports go on. A picture takes much memory, so one has its turn, and `uploads`
-    are as many files as may be on their way at once, each with two parts in memory.
+    that however many do, pictures and imports go on. Those that begin have `opening_turns`, a half of the turns: many
+    of one purchase come one after the other, and what others write is not to wait for them. A picture takes much
+    memory, so one has its turn, and `uploads` are as many files as may be on their way at once, each with two parts in
+    memory.
     """
 
     settings: Settings
@@ -53,6 +55,7 @@ class Services(Struct, frozen=True, kw_only=True):
     threads: ThreadPoolExecutor
     download_threads: ThreadPoolExecutor
     turns: asyncio.Semaphore
+    opening_turns: asyncio.Semaphore
     picture_turn: asyncio.Semaphore
     uploads: asyncio.Semaphore
 

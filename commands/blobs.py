@@ -21,7 +21,8 @@ LEAST_PART_BYTES = 5 * 1024**2
 """S3 takes no smaller part but the last, and no more than MOST_PARTS of them."""
 MOST_PARTS = 10_000
 CHUNK_BYTES = 1 << 18
-_CONNECTIONS = 16
+_CONNECTIONS = 64
+"""Kept open; each download that is under way has one."""
 _MISSING = frozenset({"NoSuchKey", "NoSuchObject", "NoSuchVersion", "NoSuchUpload"})
 _OURS = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 

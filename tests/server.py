@@ -24,9 +24,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(settings: Settings, log: Path) -> Iterator[int]:
-    """Run one API process with these settings; give its port. What it says goes to `log`."""
-    settings = replace(settings, port=free_port(), api_processes=1)
+def running(settings: Settings, log: Path, port: int | None = None) -> Iterator[int]:
+    """Run one API process with these settings; give its port, a free one without. What it says goes to `log`."""
+    settings = replace(settings, port=port or free_port(), api_processes=1)
     environment = dict(os.environ)
     for name, (_, setting) in declared().items():
         value = getattr(settings, name)
@@ -35,7 +35,7 @@ def running(settings: Settings, log: Path) -> Iterator[int]:
         command = (sys.executable, "-m", "api.cli", "api")
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", settings.port), timeout=1).close()

@@ -1,6 +1,7 @@
 """Downloads as they come: from servers of their own processes, many at once."""
 
 import asyncio
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ def ports(download_settings: Settings, tmp_path: Path) -> Iterator[list[int]]:
     for log in found:
         assert "unexpected error" not in log.read_text()
         assert "answer broken off" not in log.read_text()
+        assert not re.search(r"[\w-]{24}/", log.read_text()), "a token"
 
 
 def client(port: int, **headers: str) -> httpx.AsyncClient:
