@@ -52,6 +52,8 @@ def list_(
         typer.echo(msgspec.json.encode([_facts(row) for row in rows]).decode())
         return
     _print_table(rows)
+    if len(rows) == limit:
+        typer.echo(f"Only the first {limit} were asked for: --limit shows more.", err=True)
 
 
 def show(uid: _Uid, as_json: _Json = False) -> None:

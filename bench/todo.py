@@ -14,7 +14,7 @@ from bench.report import Row, rate
 from bench.sellers import Seller
 from bench.todo_worker import KIND
 
-TASKS = 4_000
+TASKS = 2_000
 ROUNDS = 3
 PROCESSES = 2
 _OWE = "SELECT count(owe(id, organization, %(kind)s, now())) FROM product_list WHERE id = ANY(%(ids)s)"

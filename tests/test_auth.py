@@ -53,6 +53,10 @@ async def test_a_key_is_taken_in_both_headers_and_in_any_case_of_the_scheme(api:
         assert (await api.get(PRODUCTS, headers=headers)).status_code == 200
 
 
+# Answered with addresses that parts of a file are written to.
+FOR_WRITERS = {"/api/v1/products/{uid}/digital-assets/uploads/{upload_uid}/"}
+
+
 def filled(path: str) -> str:
     return path.replace("{uid}", "prod_" + "0" * 26)
 
@@ -76,7 +80,7 @@ async def test_every_route_refuses_every_key_that_does_not_open_it(
 
                 assert (await ask(None)).content == NOT_GIVEN, (method, path)
                 assert (await ask("dw_" + "x" * 43)).content == WRONG, (method, path)
-                is_read = method == "get"
+                is_read = method == "get" and path not in FOR_WRITERS
                 is_admin = path.startswith(KEYS)
                 refused = [writer] if is_read and not is_admin else [reader] if not is_admin else [reader, writer]
                 for other in refused:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from commands.bus import Bus
+from commands.logs import described
 from commands.task import FailTask
 from commands.work import Context
 from domain.errors import Busy, DeadwaxError, Unavailable
@@ -139,7 +140,10 @@ class _Attempt:
         except Postponed as error:
             return self._failed(str(error), self._begun.attempt, 0 if isinstance(error, Hopeless) else limit)
         except Exception as error:  # noqa: BLE001 - attempts are counted; the last one ends it visibly
-            _log.exception("failed")
+            # Without its message, which may quote what the work is about: an address, a name.
+            told = described(error)
+            del told["reason"]
+            _log.error("failed", **told)
             return self._failed(type(error).__name__, self._begun.attempt, limit)
         self._todo.release(self._id, self._token)
         return tally.DONE

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from commands.settings import Settings
@@ -19,15 +19,16 @@ KILLED = -signal.SIGKILL
 
 
 @contextmanager
-def worker(settings: Settings, fault: str = "") -> Iterator[subprocess.Popen[bytes]]:
+def worker(settings: Settings, fault: str = "", log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Run one worker process; it dies where `fault` says (see tests.faults.worker), at the latest with the block."""
     environ = {**environment(settings), FAULT: fault}
-    process = subprocess.Popen([sys.executable, "-m", "tests.faults.worker"], env=environ)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    with log.open("w") if log else nullcontext() as file:
+        process = subprocess.Popen([sys.executable, "-m", "tests.faults.worker"], env=environ, stderr=file)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
 
 class Machine:

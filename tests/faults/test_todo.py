@@ -4,6 +4,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -132,10 +133,11 @@ def test_work_that_kills_its_worker_is_parked_and_nothing_else_suffers(at: Shop,
     assert times_done(at) == dict.fromkeys(ids, 1)
 
 
-def test_attempts_that_fail_are_told_in_the_log_without_anybodys_data(at: Shop, worker_settings: Settings) -> None:
+def test_attempts_that_fail_are_told_without_anybodys_data(at: Shop, worker_settings: Settings, tmp_path: Path) -> None:
     for kind in (BROKEN, POSTPONED, HOPELESS):
         owe(at, kind, 1)
-    with worker(worker_settings):
+    log = tmp_path / "log"
+    with worker(worker_settings, log=log):
         eventually(lambda: all(error for *_, error in left(at)), 30)
     assert {kind: (is_dead, error) for kind, _, _, is_dead, error in left(at)} == {
         BROKEN: (False, "ValueError"),
@@ -145,6 +147,9 @@ def test_attempts_that_fail_are_told_in_the_log_without_anybodys_data(at: Shop, 
     bodies = at.rows("SELECT convert_from(state, 'utf8') FROM events WHERE topic = 'task.failed.v1' AND %s IS NOT NULL")
     assert len(bodies) >= 3
     assert not any(SECRET in body for (body,) in bodies)
+    lines = log.read_text()
+    assert "ValueError" in lines
+    assert SECRET not in lines
 
 
 def test_a_broker_that_forgets_everything_loses_nothing(at: Shop, worker_settings: Settings) -> None:
