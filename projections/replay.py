@@ -1,6 +1,6 @@
 """Products with their items and presences, folded from the log."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -9,14 +9,13 @@ from uuid import UUID
 import msgspec
 
 from domain.errors import DeadwaxError
-from domain.event import DomainEvent
 from domain.inventory import inventory
 from domain.inventory.events import ItemCreated
 from domain.inventory.inventory import Item
 from domain.presence import presence as presences
 from domain.presence.presence import Presence
 from domain.product.product import Product, fold
-from domain.vocabulary import EVENTS
+from domain.vocabulary import DECODERS, noun
 
 NOUNS = ("product", "inventory", "presence")
 
@@ -42,9 +41,7 @@ class Family(NamedTuple):
     items_made: int = 0
 
 
-_decoders: dict[str, Callable[[bytes], DomainEvent]] = {
-    topic: msgspec.json.Decoder(event).decode for topic, event in EVENTS.items() if topic.split(".")[0] in NOUNS
-}
+_decoders = {topic: decode for topic, decode in DECODERS.items() if noun(topic) in NOUNS}
 
 
 def _decode(stream: bytes, rows: Iterable[EventRow]) -> Iterator[Any]:
