@@ -9,9 +9,12 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from api import (
+    audit,
+    audit_stream,
     docs,
     errors,
     health,
+    history,
     images,
     imports,
     inventory,
@@ -38,6 +41,7 @@ from commands.store import Store
 from projections.base import Reader
 from projections.inline import inline_projections
 from projections.organizations import Gate
+from projections.tail import Tail
 
 FILE_THREADS = 8
 
@@ -60,6 +64,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *product_export.HANDLERS,
             *presences.HANDLERS,
             *inventory.HANDLERS,
+            *history.HANDLERS,
+            *audit.HANDLERS,
+            *audit_stream.HANDLERS,
             *images.HANDLERS,
             *media.HANDLERS,
             *reference.HANDLERS,
@@ -103,6 +110,8 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
         uses = Uses(gate)
         uses.start()
         stack.push_async_callback(uses.close)
+        tail = Tail(settings.database_url)
+        stack.push_async_callback(tail.close)
         limits = Limits(settings.redis_url, settings.rate_limit_per_minute)
         stack.push_async_callback(limits.close)
         yield Services(
@@ -115,6 +124,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             limits=limits,
             pages=PageCache(settings.page_cache_mib * 1024**2),
             uses=uses,
+            tail=tail,
             threads=threads,
             turns=asyncio.Semaphore(settings.write_pool_size),
             picture_turn=asyncio.Semaphore(1),

@@ -43,7 +43,7 @@ async def admit(request: ApiRequest) -> None:
     if grant is None:
         raise InvalidToken
     actor = ids.familiar_uid(ids.API_KEY, grant.key_id.int)
-    scope["auth"] = Caller(grant.key_id, actor, grant.organization, grant.revision, grant.product_count)
+    scope["auth"] = Caller(grant.key_id, actor, grant.organization, grant.revision, grant.product_count, grant.scopes)
     await within.limits.spend(grant.key_id)
     if scope["route_handler"].opt["scope"] not in grant.scopes:
         raise PermissionDenied

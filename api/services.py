@@ -23,6 +23,7 @@ from domain.errors import Busy
 from projections.base import Reader
 from projections.documents import fill
 from projections.organizations import Gate
+from projections.tail import Tail
 
 T = TypeVar("T")
 TURN_SECONDS = 5.0
@@ -44,6 +45,7 @@ class Services(Struct, frozen=True, kw_only=True):
     limits: Limits
     pages: PageCache
     uses: Uses
+    tail: Tail
     threads: ThreadPoolExecutor
     turns: asyncio.Semaphore
     picture_turn: asyncio.Semaphore

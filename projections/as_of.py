@@ -102,15 +102,25 @@ async def is_there(reader: Reader, id: UUID) -> bool:
 
 
 async def products_at(
-    reader: Reader, organization: UUID, moment: Moment, *, descends: bool, page: int | None, size: int
+    reader: Reader,
+    organization: UUID,
+    moment: Moment,
+    *,
+    descends: bool,
+    page: int | None,
+    size: int,
+    with_gone: bool = True,
 ) -> Page:
-    """Return a page of the products that there were, in the order of their creation; None is the last page."""
+    """Return a page of the products that there were, in the order of their creation; None is the last page. Without
+    `with_gone` those that were deleted since are left out.
+    """
     asked = {
         "organization": organization,
         "births": births(("product",)),
         "deaths": vocabulary.topics("product.deleted"),
         "until": moment.until,
         "time": moment.time,
+        "with_gone": with_gone,
     }
     [total] = await reader.row(_SQL["count_products"], asked) or (0,)
     last = max(1, -(-total // size))

@@ -48,12 +48,19 @@ class AuditQuery(Struct, frozen=True, kw_only=True):
     descends: bool = True
 
 
+class Told(NamedTuple):
+    """An event as JSON text with holes, and its position."""
+
+    position: int
+    document: str
+
+
 class Read(NamedTuple):
-    """Some events as JSON texts with holes. `following` is the position behind which there are more, None at the end;
-    `last` the position of the last of them, None without any.
+    """Some events. `following` is the position behind which there are more, None at the end; `last` that of the last
+    one that was read, None without any.
     """
 
-    results: Sequence[str]
+    events: Sequence[Told]
     following: int | None
     last: int | None
 
@@ -95,17 +102,18 @@ async def read(reader: Reader, organization: UUID, asked: AuditQuery, place: int
     rows = [Row(*found) for found in await reader.rows(statement, values, keep=len(values) < 3)]
     told = [(row, event) for row in rows[:size] if (event := decoded(row.topic, row.state)) is not None]
     who = await actors(reader, organization, [*{event.actor for _, event in told}])
-    results = [encode(head(row, event, who) | {"data": data(event)}).decode() for row, event in told]
+    events = [Told(row.position, encode(head(row, event, who) | {"data": data(event)}).decode()) for row, event in told]
     last = rows[:size][-1].position if rows else None
-    return Read(results, last if len(rows) > size else None, last)
+    return Read(events, last if len(rows) > size else None, last)
 
 
-async def batches(reader: Reader, organization: UUID, asked: AuditQuery) -> AsyncIterator[Sequence[str]]:
-    """Yield all events that are asked for, some at a time; nothing is held in between."""
-    place = None
+async def batches(
+    reader: Reader, organization: UUID, asked: AuditQuery, place: int | None = None
+) -> AsyncIterator[Sequence[Told]]:
+    """Yield all events behind a position, from the start without one, some at a time; nothing is held in between."""
     while True:
         found = await read(reader, organization, asked, place, BATCH_ROWS)
-        yield found.results
+        yield found.events
         if found.following is None:
             return
         place = found.following

@@ -29,10 +29,12 @@ SELECT EXISTS (SELECT FROM product_list WHERE id = %(id)s) OR EXISTS (SELECT FRO
 -- clock: When an organization's newest event up to a position was.
 SELECT time FROM audit_event WHERE organization = %b AND position <= %b::bigint ORDER BY position DESC LIMIT 1;
 
--- count_products: How many products an organization had at a moment.
+-- count_products: How many products an organization had at a moment, with those that are gone since or without.
 SELECT count(*) FROM audit_event AS c
 WHERE c.organization = %(organization)s AND c.topic = ANY(%(births)s) AND c.position <= %(until)s
-  AND c.time <= coalesce(%(time)s::timestamptz, 'infinity') AND NOT EXISTS (
+  AND c.time <= coalesce(%(time)s::timestamptz, 'infinity')
+  AND (%(with_gone)s OR EXISTS (SELECT FROM product_list AS l WHERE l.id = c.originator))
+  AND NOT EXISTS (
     SELECT FROM audit_event AS d
     WHERE d.organization = c.organization AND d.topic = ANY(%(deaths)s) AND d.originator = c.originator
       AND d.position <= %(until)s AND d.time <= coalesce(%(time)s::timestamptz, 'infinity')
@@ -41,7 +43,9 @@ WHERE c.organization = %(organization)s AND c.topic = ANY(%(births)s) AND c.posi
 -- products: Those products, newest first or oldest first.
 SELECT c.originator FROM audit_event AS c
 WHERE c.organization = %(organization)s AND c.topic = ANY(%(births)s) AND c.position <= %(until)s
-  AND c.time <= coalesce(%(time)s::timestamptz, 'infinity') AND NOT EXISTS (
+  AND c.time <= coalesce(%(time)s::timestamptz, 'infinity')
+  AND (%(with_gone)s OR EXISTS (SELECT FROM product_list AS l WHERE l.id = c.originator))
+  AND NOT EXISTS (
     SELECT FROM audit_event AS d
     WHERE d.organization = c.organization AND d.topic = ANY(%(deaths)s) AND d.originator = c.originator
       AND d.position <= %(until)s AND d.time <= coalesce(%(time)s::timestamptz, 'infinity')
