@@ -33,10 +33,13 @@ class Tail:
         self.position = 0
         self.is_closed = False
 
-    async def close(self) -> None:
-        """Let go of everybody who waits."""
+    def end(self) -> None:
+        """Let go of everybody who waits, now and from now on."""
         self.is_closed = True
         self._wake()
+
+    async def close(self) -> None:
+        self.end()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -1,0 +1,188 @@
+"""The live tail as clients have it: over a socket, with writers at once, cut off and taken up again."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from commands.bus import Bus
+from commands.organization import RevokeKey
+from commands.settings import Settings
+from commands.store import Store
+from commands.work import Context
+from projections.inline import inline_projections
+from tests.clients import PRODUCTS, Key, make_key
+from tests.server import running
+from tests.shop import Shop
+
+STREAM = "/api/v1/audit/events/stream/"
+PATIENCE_SECONDS = 30.0
+
+
+@pytest.fixture
+def url(plain_settings: Settings, tmp_path: Path) -> Iterator[str]:
+    with running(plain_settings, tmp_path / "api.log") as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    store = Store(database_url, inline_projections(), pool_size=4)
+    yield store
+    store.close()
+
+
+class Listener:
+    """A client that remembers what it got: ids, and the events they came with."""
+
+    def __init__(self, url: str, key: Key) -> None:
+        self._url = url + STREAM
+        self._headers = {"Authorization": f"Bearer {key.text}"}
+        self.ids: list[int] = []
+        self.events: list[dict[str, object]] = []
+
+    def listen(self, until: int | None, most: int | None = None, query: str = "") -> bool:
+        """Take events up to a position, or so many; return whether the stream ended before that."""
+        headers = dict(self._headers)
+        if self.ids:
+            headers["Last-Event-ID"] = str(self.ids[-1])
+        taken = 0
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        with httpx.stream("GET", self._url + query, headers=headers, timeout=PATIENCE_SECONDS) as response:
+            assert response.status_code == 200, response.read()
+            assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
+            for line in response.iter_lines():
+                assert time.monotonic() < deadline
+                if line.startswith("id: "):
+                    self.ids.append(int(line[4:]))
+                elif line.startswith("data: "):
+                    self.events.append(json.loads(line[6:]))
+                    assert self.events[-1]["position"] == self.ids[-1]
+                    taken += 1
+                    if taken == most or self.ids[-1] == until:
+                        return False
+        return True
+
+
+def positions(database_url: str, key: Key, after: int = 0) -> list[int]:
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "SELECT position FROM audit_event WHERE organization = %s AND position > %s ORDER BY position",
+            [key.organization, after],
+        ).fetchall()
+    return [row[0] for row in rows]
+
+
+def test_no_event_is_missed_or_doubled_across_reconnects_and_writers(
+    url: str, store: Store, key: Key, database_url: str
+) -> None:
+    [start] = positions(database_url, key)[-1:]
+    listener = Listener(url, key)
+    listener.ids.append(start)
+
+    def write(number: int) -> None:
+        shop = Shop(Bus(store), key.organization)
+        for turn in range(25):
+            id = shop.product(title=f"{number}-{turn}", type="physical")
+            shop.item(id, status="received")
+            shop.revise(id, title="Changed")
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    # It comes and goes while they write.
+    for _ in range(12):
+        assert listener.listen(None, most=7) is False
+    for writer in writers:
+        writer.join()
+    wanted = positions(database_url, key, start)
+    assert len(wanted) == 300
+    assert listener.listen(until=wanted[-1]) is False
+    assert listener.ids[1:] == wanted
+    assert {str(event["event"]) for event in listener.events} == {
+        "product.created",
+        "inventory.created",
+        "product.revised",
+    }
+
+
+def test_it_begins_now_and_tells_what_comes_of_this_organization_alone(
+    url: str, store: Store, key: Key, database_url: str
+) -> None:
+    other = make_key(database_url, name="Other")
+    Shop(Bus(store), key.organization).product(title="Before", type="physical")
+    listener = Listener(url, key)
+
+    def write() -> None:
+        time.sleep(0.5)
+        Shop(Bus(store), other.organization).product(title="Elsewhere", type="physical")
+        shop = Shop(Bus(store), key.organization)
+        shop.revise(shop.product(title="Now", type="physical"), title="Later")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    listener.listen(None, most=1, query="?event=product.revised")
+    writer.join()
+    assert [event["data"] for event in listener.events] == [{"title": "Later"}]
+
+
+def test_it_ends_when_the_key_is_revoked_and_not_before(url: str, store: Store, key: Key, database_url: str) -> None:
+    own = make_key(database_url, of=key.organization)
+
+    def revoke() -> None:
+        time.sleep(1.5)
+        Bus(store).execute(RevokeKey(own.id), Context(key.organization, "system", "test"))
+
+    revoker = threading.Thread(target=revoke)
+    started = time.monotonic()
+    revoker.start()
+    assert Listener(url, own).listen(None) is True
+    revoker.join()
+    assert time.monotonic() - started > 1.4
+    refused = httpx.get(url + STREAM, headers={"Authorization": f"Bearer {own.text}"})
+    assert refused.status_code == 401
+
+
+def test_a_server_that_is_stopped_lets_go_of_its_streams(
+    plain_settings: Settings, tmp_path: Path, key: Key, store: Store
+) -> None:
+    listener = Listener("", key)
+    ended: list[bool] = []
+    with running(plain_settings, tmp_path / "api.log") as port:
+        listener._url = f"http://127.0.0.1:{port}{STREAM}"
+
+        def listen() -> None:
+            try:
+                ended.append(listener.listen(None))
+            except httpx.RemoteProtocolError:
+                ended.append(False)
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        time.sleep(1.0)
+        assert thread.is_alive()
+    # Leaving the block stops the server; it has to be gone within the time it is given.
+    thread.join(timeout=15)
+    assert ended == [True]
+
+
+@pytest.mark.parametrize("last", ["x", "-1", "1.5", "9" * 18, "9" * 19])
+def test_a_last_event_id_that_is_none_is_refused(url: str, key: Key, last: str) -> None:
+    headers = {"Authorization": f"Bearer {key.text}", "Last-Event-ID": last}
+    response = httpx.get(url + STREAM, headers=headers)
+    assert response.status_code == 400
+    assert response.json().keys() == {"last_event_id"}
+    by_query = httpx.get(f"{url}{STREAM}?last_event_id={last}", headers={"Authorization": headers["Authorization"]})
+    assert by_query.status_code == 400
+
+
+def test_a_head_is_answered_at_once_and_others_go_on(url: str, key: Key) -> None:
+    headers = {"Authorization": f"Bearer {key.text}"}
+    for _ in range(3):
+        assert httpx.head(url + STREAM, headers=headers).status_code == 200
+    assert httpx.get(url + PRODUCTS, headers=headers).status_code == 200
