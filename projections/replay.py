@@ -15,9 +15,7 @@ from domain.inventory.inventory import Item
 from domain.presence import presence as presences
 from domain.presence.presence import Presence
 from domain.product.product import Product, fold
-from domain.vocabulary import DECODERS, noun
-
-NOUNS = ("product", "inventory", "presence")
+from domain.vocabulary import DECODERS
 
 EventRow = tuple[bytes, str, bytes, int]
 """Stream (its 16 bytes), topic, body, position."""
@@ -41,13 +39,10 @@ class Family(NamedTuple):
     items_made: int = 0
 
 
-_decoders = {topic: decode for topic, decode in DECODERS.items() if noun(topic) in NOUNS}
-
-
 def _decode(stream: bytes, rows: Iterable[EventRow]) -> Iterator[Any]:
     for _, topic, state, position in rows:
         try:
-            yield _decoders[topic](state)
+            yield DECODERS[topic](state)
         except (KeyError, msgspec.MsgspecError) as error:
             id = UUID(bytes=stream)
             raise UnfoldableEvent(f"Event {position} of stream {id} ({topic}) cannot be folded: {error}") from error
