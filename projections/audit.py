@@ -65,10 +65,10 @@ class Read(NamedTuple):
     last: int | None
 
 
-async def actors(reader: Reader, organization: UUID, named: Sequence[str]) -> Mapping[str, Actor]:
-    """Return who the actors of events are, by what the events call them."""
+async def actors(reader: Reader, organization: UUID | None, named: Sequence[str]) -> Mapping[str, Actor]:
+    """Return who the actors of an organization's events are, or of anybody's, by what the events call them."""
     keys = {id: actor for actor in named if (id := ids.parse(ids.API_KEY, actor)) is not None}
-    rows = await reader.rows(_SQL["key_names"], [organization, list(keys)]) if keys else []
+    rows = await reader.rows(_SQL["key_names"], {"organization": organization, "ids": list(keys)}) if keys else []
     names = {keys[id]: called for id, called in rows}
     return {actor: Actor(None, SYSTEM) if actor == SYSTEM else Actor(actor, names.get(actor)) for actor in named}
 

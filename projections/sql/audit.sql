@@ -1,5 +1,6 @@
--- key_names: What keys of an organization are called, the revoked ones too.
-SELECT id, name FROM api_key WHERE organization = %b AND id = ANY(%b);
+-- key_names: What keys of an organization (of all of them for null) are called, the revoked ones too.
+SELECT id, name FROM api_key
+WHERE (%(organization)s::uuid IS NULL OR organization = %(organization)s) AND id = ANY(%(ids)s);
 
 -- newest: The position of the log's newest event, and of the organization's.
 SELECT coalesce((SELECT max(notification_id) FROM events), 0),
