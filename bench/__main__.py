@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import scenarios
+from bench.asof import as_of
 from bench.growth import disk, growth
 from bench.importing import importing
 from bench.pages import scenarios as pages
@@ -22,7 +23,7 @@ from commands.migrate import migrate
 from engines.reach import engines_of
 
 PRODUCTS = 200_000
-PARTS = ("list", "patch", "create", "import", "rebuild", "memory")
+PARTS = ("list", "patch", "create", "import", "rebuild", "memory", "as-of")
 PAGES = tuple(scenario.name for scenario in pages(Seller(0, 1000)))
 
 
@@ -103,6 +104,7 @@ def _parts(
         "memory": lambda: scenarios.memory(environment, reader),
         "create": lambda: scenarios.creating(environment, writer),
         "import": lambda: importing(database_url, folder),
+        "as-of": lambda: as_of(database_url),
     }
     rows = []
     for name, measure in measures.items():

@@ -172,9 +172,10 @@ def spelled(term: Term, value: Any) -> Any:
 
 
 def data(event: DomainEvent) -> dict[str, Any]:
-    """Return what the event tells beyond who and when, in the API's terms."""
-    fields = NOUNS[noun(event.TOPIC)].fields
-    hidden = NOUNS[noun(event.TOPIC)].hidden
+    """Return what the event tells beyond who and when, in the API's terms; nothing without an entry."""
+    if (known := NOUNS.get(noun(event.TOPIC))) is None:
+        return {}
+    fields, hidden = known.fields, known.hidden
     told = {
         field: getattr(event, field) for field in own_fields(type(event)) if field in fields and field not in hidden
     }

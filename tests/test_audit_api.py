@@ -166,6 +166,6 @@ async def test_the_index_is_made_again_from_the_log(api: httpx.AsyncClient, data
     with psycopg.connect(database_url) as connection:
         before = connection.execute("SELECT * FROM audit_event ORDER BY position").fetchall()
         connection.execute("UPDATE audit_event SET topic = 'lost'")
-        connection.execute("SELECT rebuild_audit()")
+        assert connection.execute("SELECT rebuild_audit(0, 2), rebuild_audit(2, 99)").fetchall() == [(2, 2)]
         assert connection.execute("SELECT * FROM audit_event ORDER BY position").fetchall() == before
         assert len(before) == 4

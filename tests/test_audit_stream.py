@@ -1,22 +1,29 @@
 """The live tail as clients have it: over a socket, with writers at once, cut off and taken up again."""
 
+import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
+from litestar import Litestar
 
+from api import audit_stream
+from api.app import create_app
+from api.audit_stream import BATCH_ROWS
 from commands.bus import Bus
 from commands.organization import RevokeKey
 from commands.settings import Settings
 from commands.store import Store
 from commands.work import Context
+from projections import tail
 from projections.inline import inline_projections
-from tests.clients import PRODUCTS, Key, make_key
+from tests.clients import PRODUCTS, Key, make_key, serving
 from tests.server import running
 from tests.shop import Shop
 
@@ -186,3 +193,115 @@ def test_a_head_is_answered_at_once_and_others_go_on(url: str, key: Key) -> None
     for _ in range(3):
         assert httpx.head(url + STREAM, headers=headers).status_code == 200
     assert httpx.get(url + PRODUCTS, headers=headers).status_code == 200
+
+
+class Client:
+    """A client of an app of this process, which takes what it is sent at its own pace."""
+
+    def __init__(self, app: Litestar, key: Key, last_event_id: int) -> None:
+        self._app = app
+        self._headers = [
+            (b"authorization", f"Bearer {key.text}".encode()),
+            (b"last-event-id", str(last_event_id).encode()),
+        ]
+        self.chunks: list[bytes] = []
+        self.may_take = asyncio.Event()
+        self.may_take.set()
+        self._has_left = asyncio.Event()
+
+    async def listen(self, enough: Callable[[bytes], bool]) -> bytes:
+        """Take chunks until what came is enough."""
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": STREAM,
+            "raw_path": STREAM.encode(),
+            "query_string": b"",
+            "headers": self._headers,
+            "http_version": "1.1",
+            "scheme": "http",
+            "server": ("testserver", 80),
+            "client": ("127.0.0.1", 1),
+            "root_path": "",
+            "state": {},
+            "extensions": {},
+        }
+
+        async def receive() -> dict[str, Any]:
+            await self._has_left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            await self.may_take.wait()
+            self.chunks.append(message.get("body", b""))
+            if enough(b"".join(self.chunks)):
+                self._has_left.set()
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self._app(scope, receive, send)  # type: ignore[arg-type] # litestar's types are narrower
+        return b"".join(self.chunks)
+
+
+def ids_of(body: bytes) -> list[int]:
+    return [int(line[4:]) for line in body.decode().splitlines() if line.startswith("id: ")]
+
+
+@pytest.mark.anyio
+async def test_a_client_that_takes_nothing_for_a_while_gets_everything_later(
+    plain_settings: Settings, store: Store, key: Key, database_url: str
+) -> None:
+    app = create_app(plain_settings)
+    async with app.lifespan():
+        client = Client(app, key, 0)
+        client.may_take.clear()
+        listening = asyncio.create_task(client.listen(lambda body: body.count(b"id: ") >= 302))
+        shop = Shop(Bus(store), key.organization)
+        for number in range(300):
+            await asyncio.to_thread(shop.product, title=str(number), type="physical")
+        client.may_take.set()
+        assert ids_of(await listening) == positions(database_url, key)
+        # No chunk is larger than what is read at once.
+        assert max(chunk.count(b"id: ") for chunk in client.chunks) <= BATCH_ROWS
+
+
+@pytest.mark.anyio
+async def test_who_is_told_nothing_is_told_that(
+    plain_settings: Settings, key: Key, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_stream, "KEEP_ALIVE_SECONDS", 0.1)
+    app = create_app(plain_settings)
+    async with app.lifespan():
+        last = positions(database_url, key)[-1]
+        body = await Client(app, key, last).listen(lambda body: body.count(b": keep-alive\n\n") == 2)
+    assert body.replace(b": keep-alive\n\n", b"") == b"retry: 1000\n\n"
+
+
+@pytest.mark.anyio
+async def test_a_listener_that_loses_its_connection_goes_on(
+    plain_settings: Settings, store: Store, key: Key, database_url: str
+) -> None:
+    app = create_app(plain_settings)
+    async with app.lifespan():
+        last = positions(database_url, key)[-1]
+        client = Client(app, key, last)
+        listening = asyncio.create_task(client.listen(lambda body: b"id: " in body))
+        await asyncio.sleep(0.5)
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            gone = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name = 'deadwax tail'"
+            ).fetchall()
+        assert gone == [(True,)]
+        Shop(Bus(store), key.organization).product(title="After", type="physical")
+        assert ids_of(await listening) == positions(database_url, key, last)
+
+
+@pytest.mark.anyio
+async def test_there_are_no_more_streams_than_a_process_bears(
+    plain_settings: Settings, key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "MOST_FOLLOWERS", 0)
+    async with serving(plain_settings, key.text) as client:
+        refused = await client.get(STREAM)
+        assert (refused.status_code, refused.json()) == (503, {"detail": "Too many streams at once. Try again."})
+        assert (await client.head(STREAM)).status_code == 503

@@ -19,7 +19,7 @@ CREATE INDEX audit_event_actor_idx ON audit_event (organization, actor, position
 CREATE INDEX audit_event_request_idx ON audit_event (organization, request_id, position);
 CREATE INDEX audit_event_product_idx ON audit_event (product) WHERE product IS NOT NULL;
 -- Times ascend with positions but for moments: the blocks that hold a span of them are few.
-CREATE INDEX audit_event_time_idx ON audit_event USING brin (time) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX audit_event_time_idx ON audit_event USING brin (time, position) WITH (pages_per_range = 32, autosummarize = on);
 
 -- What every event says of itself. Only the first one of a stream says whose it is.
 CREATE FUNCTION told_by(state bytea) RETURNS TABLE (
@@ -39,21 +39,23 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION rebuild_audit() RETURNS bigint LANGUAGE plpgsql AS $$
+-- Make it again for some positions, the first left out. What is in the log stays as it is, so nobody waits for it.
+CREATE FUNCTION rebuild_audit(after bigint, until bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     made bigint;
 BEGIN
-    LOCK TABLE events IN EXCLUSIVE MODE;
-    DELETE FROM audit_event;
+    DELETE FROM audit_event WHERE position > after AND position <= until;
     INSERT INTO audit_event (organization, position, originator, product, topic, actor, request_id, time)
     SELECT t.organization, e.notification_id, e.originator_id,
         CASE WHEN e.originator_version = 1 THEN t.product::uuid END, e.topic, t.actor, t.correlation_id, t.timestamp
-    FROM events AS e CROSS JOIN LATERAL told_by(e.state) AS t WHERE t.organization IS NOT NULL
+    FROM events AS e CROSS JOIN LATERAL told_by(e.state) AS t
+    WHERE e.notification_id > after AND e.notification_id <= until AND t.organization IS NOT NULL
     ORDER BY e.notification_id;
     GET DIAGNOSTICS made = ROW_COUNT;
     RETURN made;
 END $$;
 
-SELECT rebuild_audit();
 CREATE TRIGGER audit_events AFTER INSERT ON events REFERENCING NEW TABLE AS appended
     FOR EACH STATEMENT EXECUTE FUNCTION audit_events();
+-- The trigger holds writers back until it counts for them: this is all that was before.
+SELECT rebuild_audit(0, coalesce(max(notification_id), 0)) FROM events;
