@@ -1,6 +1,6 @@
 """Objects as they were: their documents folded from the log up to a moment of the past, as they were answered then."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,8 +10,6 @@ import msgspec
 from domain import vocabulary
 from domain.event import DomainEvent
 from domain.inventory.events import ItemCreated
-from domain.inventory.inventory import Item
-from domain.presence.presence import Presence
 from domain.product.product import Product
 from domain.vocabulary import DECODERS
 from projections import inventory, presence
@@ -43,11 +41,13 @@ class Moment(NamedTuple):
 
 
 class Then(NamedTuple):
-    """A product as it was, with its items and presences, oldest first."""
+    """A product as it was, and what belonged to it: states by noun, oldest first."""
 
     product: Product
-    items: Sequence[Item]
-    presences: Sequence[Presence]
+    kin: Mapping[str, Sequence[Any]]
+
+    def of(self, noun: str) -> Sequence[Any]:
+        return self.kin.get(noun, ())
 
 
 class Found(NamedTuple):
@@ -81,7 +81,7 @@ async def item_at(reader: Reader, organization: UUID, id: UUID, moment: Moment) 
     assert isinstance(birth, ItemCreated)
     product = birth.product
     then = (await _families(reader, organization, [product], moment)).get(product)
-    item = next((item for item in then.items if item.id == id), None) if then is not None else None
+    item = next((item for item in then.of("inventory") if item.id == id), None) if then is not None else None
     if then is None or item is None:
         return None
     at = moment.time or (await reader.row(_SQL["clock"], [organization, moment.until]) or (None,))[0]
@@ -91,7 +91,7 @@ async def item_at(reader: Reader, organization: UUID, id: UUID, moment: Moment) 
 async def presence_at(reader: Reader, organization: UUID, product: UUID, number: int, moment: Moment) -> Found | None:
     """Return a product's presence as it was; None where there was no such product or presence then."""
     then = (await _families(reader, organization, [product], moment)).get(product)
-    found = next((one for one in then.presences if one.number == number), None) if then is not None else None
+    found = next((one for one in then.of("presence") if one.number == number), None) if then is not None else None
     return None if found is None else Found(found.id, presence_document(found))
 
 
@@ -149,22 +149,26 @@ async def _families(reader: Reader, organization: UUID, products: Sequence[UUID]
 
 
 def _folded(organization: UUID, rows: Iterable[Row], moment: Moment) -> Then | None:
-    states: dict[UUID, Any] = {}
+    states: dict[str, dict[UUID, Any]] = {}
     for row in rows:
         event = _decode(row)
         # Up to the first event that was decided later: a state that there was.
         if moment.time is not None and event.timestamp > moment.time:
             break
-        evolve = NOUNS[vocabulary.noun(row.topic)].evolve
+        kind = vocabulary.noun(row.topic)
+        evolve = NOUNS[kind].evolve
         assert evolve is not None, "what belongs to a product has a state"
-        states[row.originator] = evolve(states.get(row.originator), event)
-    there = [state for state in states.values() if state is not None and state.organization == organization]
-    products = [state for state in there if isinstance(state, Product)]
-    if not products:
+        of_kind = states.setdefault(kind, {})
+        of_kind[row.originator] = evolve(of_kind.get(row.originator), event)
+    there = {
+        kind: [state for state in of_kind.values() if state is not None and state.organization == organization]
+        for kind, of_kind in states.items()
+    }
+    if not (products := there.pop("product", [])):
         return None
-    items = sorted((state for state in there if isinstance(state, Item)), key=lambda item: item.number)
-    found = sorted((state for state in there if isinstance(state, Presence)), key=lambda one: one.number)
-    return Then(products[0], items, found)
+    for found in there.values():
+        found.sort(key=lambda state: getattr(state, "number", state.id))
+    return Then(products[0], there)
 
 
 def _decode(row: Row) -> DomainEvent:
@@ -178,7 +182,7 @@ def _decode(row: Row) -> DomainEvent:
 def document(then: Then) -> str:
     """Return the product object with its holes. What the database says of a family is said here as it says it."""
     pieces = product_document(then.product).split(SEAM)
-    if then.items or then.presences:
+    if any(then.kin.values()):
         pieces[1], pieces[3] = _family(then)
     return SEAM.join(pieces)
 
@@ -188,9 +192,9 @@ def _family(then: Then) -> tuple[str, str]:
     product = then.product
     items = [
         dict(zip(inventory.COLUMNS, item_row(item, product, item_pieces(item, product)), strict=True))
-        for item in then.items
+        for item in then.of("inventory")
     ]
-    found = [dict(zip(presence.COLUMNS, presence_row(one), strict=True)) for one in then.presences]
+    found = [dict(zip(presence.COLUMNS, presence_row(one), strict=True)) for one in then.of("presence")]
     offers = [row["offer"] for row in items if row["is_listed"] or row["is_available"]]
     prices = [row["price"] for row in found if row["is_active"]]
     price = min(filter(_known, offers), default=None)
@@ -203,7 +207,8 @@ def _family(then: Then) -> tuple[str, str]:
         + f',"total_inventory_count":{len(items)}'
         + f',"listed_inventory_count":{sum(row["is_listed"] for row in items)}'
         + f',"available_inventory_count":{sum(row["is_available"] for row in items)}'
-        + ',"has_primary_asset":false,"inventory_items":['
+        + f',"has_primary_asset":{"true" if any(asset.is_primary for asset in then.of("asset")) else "false"}'
+        + ',"inventory_items":['
         + ",".join(f"{row['summary']}}}" for row in items)
         + '],"available_platforms":'
         + (PHYSICAL_PLATFORMS if product.type == "physical" else OTHER_PLATFORMS)

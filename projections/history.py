@@ -13,7 +13,7 @@ from projections.terms import NOUNS, changes, decoded
 
 _SQL = queries("audit")
 PRESENCE = "presence"
-CHILDREN = ("inventory", PRESENCE)
+CHILDREN = tuple(kind for kind, noun in NOUNS.items() if noun.is_kin)
 """The kinds of streams that belong to a product, beside its own."""
 NEWEST = 2**62
 """A position behind any."""

@@ -39,6 +39,7 @@ class Term(NamedTuple):
 class Noun(NamedTuple):
     """A kind of object. `label` begins the readable names of its events, `prefix` its uids. `fields` are those of its
     events and of its state that are shown, `hidden` those that are not. Without `state` and `evolve` it has no history.
+    What `is_kin` belongs to a product, and is shown with it as it was.
     """
 
     label: str
@@ -47,6 +48,7 @@ class Noun(NamedTuple):
     hidden: frozenset[str] = frozenset()
     state: Any = None
     evolve: Callable[[Any, DomainEvent], Any] | None = None
+    is_kin: bool = False
 
     @property
     def shown(self) -> list[tuple[str, Term]]:
@@ -126,6 +128,7 @@ NOUNS: Mapping[str, Noun] = {
         hidden=frozenset({"number"}),
         state=Item,
         evolve=inventory.evolve,
+        is_kin=True,
     ),
     "presence": Noun(
         "Presence",
@@ -140,6 +143,7 @@ NOUNS: Mapping[str, Noun] = {
         ),
         state=Presence,
         evolve=presences.evolve,
+        is_kin=True,
     ),
     "artist": Noun("Artist", ids.ARTIST, _named(("name",))),
     "label": Noun("Music label", ids.LABEL, _named(("name",))),
