@@ -5,7 +5,8 @@ itself, as fast as its client takes it: one that is slow holds nothing but its p
 """
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from litestar import get
@@ -39,18 +40,19 @@ async def stream_events(request: ApiRequest) -> Stream:
 
     async def chunks() -> AsyncGenerator[bytes, None]:
         with within.tail.followed():
-            yield _RETRY
-            last = time.monotonic()
-            async for events in _followed(request, within, asked, place):
-                now = time.monotonic()
-                if events:
-                    last = now
-                    yield within.fill(request, "".join(map(_event, events)))
-                elif now - last >= KEEP_ALIVE_SECONDS:
-                    last = now
-                    yield _KEEP_ALIVE
-                else:
-                    yield b""
+            async with aclosing(_followed(request, within, asked, place)) as found:
+                yield _RETRY
+                last = time.monotonic()
+                async for events in found:
+                    now = time.monotonic()
+                    if events:
+                        last = now
+                        yield within.fill(request, "".join(map(_event, events)))
+                    elif now - last >= KEEP_ALIVE_SECONDS:
+                        last = now
+                        yield _KEEP_ALIVE
+                    else:
+                        yield b""
 
     headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -77,7 +79,7 @@ async def _place(request: ApiRequest) -> int:
 
 async def _followed(
     request: ApiRequest, within: Services, asked: AuditQuery, place: int
-) -> AsyncIterator[Sequence[Told]]:
+) -> AsyncGenerator[Sequence[Told], None]:
     """Yield events as they come, and nothing once in a while; end when the key does or the app."""
     key = digest(presented_key(request.scope) or "")
     tail = within.tail

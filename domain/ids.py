@@ -10,8 +10,10 @@ _NAMESPACE = UUID("5b0c1a5e-6d0f-5c0e-9a55-dead0a0c0de5")
 _BODY = re.compile(r"[0-9a-v]{26}\Z")
 
 PRODUCT, ARTIST, LABEL, ORGANIZATION, API_KEY, IMPORT = "prod_", "art_", "lbl_", "org_", "key_", "imp_"
-INVENTORY, ASSET, PRESENCE = "inv_", "ast_", "prs_"
+INVENTORY, ASSET = "inv_", "ast_"
 
+PRESENCE = "prs_"
+"""In the log's terms alone: clients name a presence by its product and number."""
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
