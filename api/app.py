@@ -11,11 +11,14 @@ from litestar.routes import HTTPRoute
 from api import (
     asset_uploads,
     assets,
+    audit,
+    audit_stream,
     docs,
     download_logs,
     downloads,
     errors,
     health,
+    history,
     images,
     imports,
     inventory,
@@ -44,6 +47,7 @@ from commands.store import Store
 from projections.base import Reader
 from projections.inline import inline_projections
 from projections.organizations import Gate
+from projections.tail import Tail
 
 FILE_THREADS = 8
 UPLOADS = 64
@@ -69,6 +73,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *inventory.HANDLERS,
             *assets.HANDLERS,
             *asset_uploads.HANDLERS,
+            *history.HANDLERS,
+            *audit.HANDLERS,
+            *audit_stream.HANDLERS,
             *images.HANDLERS,
             *purchases.HANDLERS,
             *media.HANDLERS,
@@ -117,6 +124,8 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
         uses = Uses(gate)
         uses.start()
         stack.push_async_callback(uses.close)
+        tail = Tail(settings.database_url)
+        stack.push_async_callback(tail.close)
         limits = Limits(settings.redis_url, settings.rate_limit_per_minute)
         stack.push_async_callback(limits.close)
         yield Services(
@@ -129,6 +138,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             limits=limits,
             pages=PageCache(settings.page_cache_mib * 1024**2),
             uses=uses,
+            tail=tail,
             threads=threads,
             download_threads=download_threads,
             turns=asyncio.Semaphore(settings.write_pool_size),

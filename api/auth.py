@@ -64,7 +64,7 @@ async def _entered(scope: Scope, within: Services, needed: str) -> Caller:
     if grant is None:
         raise InvalidToken
     actor = ids.familiar_uid(ids.API_KEY, grant.key_id.int)
-    caller = Caller(grant.key_id, actor, grant.organization, grant.revision, grant.product_count)
+    caller = Caller(grant.key_id, actor, grant.organization, grant.revision, grant.product_count, grant.scopes)
     scope["auth"] = caller
     await within.limits.spend(grant.key_id)
     if needed not in grant.scopes:

@@ -9,6 +9,7 @@ from api import (
     cli_export,
     cli_import,
     cli_keys,
+    cli_log,
     cli_mail,
     cli_organization,
     cli_projections,
@@ -35,6 +36,7 @@ _GROUPS = (
     cli_mail,
     cli_erase,
     cli_todo,
+    cli_log,
     cli_projections,
     cli_settings,
 )

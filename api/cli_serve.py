@@ -4,12 +4,14 @@ What a command does not need it does not import: a second start is counted in se
 """
 
 import http.client
+import multiprocessing
 import os
 import signal
 import sys
 
 import typer
 
+from api.signals import END_STREAMS
 from commands.settings import ANYWHERE, Settings
 from engines.program import Program
 
@@ -65,7 +67,15 @@ def api() -> None:
     from granian.log import LogLevels
     from granian.server import Server
 
-    Server(
+    class EndingStreams(Server):  # type: ignore[misc, valid-type] # a name for one of three classes
+        def shutdown(self, exit_code: int = 0) -> None:
+            # A process that is asked to end waits for its answers: those that have no end are told before.
+            for process in multiprocessing.active_children():
+                if process.pid is not None:
+                    os.kill(process.pid, END_STREAMS)
+            super().shutdown(exit_code)
+
+    EndingStreams(
         "api.server:application",
         address=settings.host,
         port=settings.port,

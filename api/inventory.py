@@ -6,6 +6,7 @@ from litestar import delete, get, patch, post
 from uuid_utils.compat import uuid7
 
 from api.answers import Answer
+from api.as_of import moment_of, then
 from api.auth import admit
 from api.conditional import content_tag, tagged
 from api.cursors import spelled
@@ -19,6 +20,7 @@ from commands.inventory import CreateItem, DeleteItem, ReviseItem
 from domain import ids
 from domain.errors import NotFound
 from domain.inventory.form import CREATE, REVISE
+from projections.as_of import item_at
 from projections.inventory import detail, expect
 from projections.inventory_page import page, walk
 
@@ -55,6 +57,9 @@ async def create_item(request: ApiRequest) -> Answer:
 
 @get(ONE, before_request=admit, scope="read", operation=declared.GET)
 async def get_item(request: ApiRequest) -> Answer:
+    if (moment := await moment_of(request)) is not None:
+        id, organization = path_id(request, ids.INVENTORY), request.auth.organization
+        return await then(request, await item_at(services(request).reader, organization, id, moment))
     document = await found(request)
     return show(request, document, content_tag(document))
 

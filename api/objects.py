@@ -102,9 +102,15 @@ def page_of(request: ApiRequest, path: str, query: Query, *, count: int, number:
 
 
 def walk_of(
-    request: ApiRequest, path: str, query: Query, *, count: int, cursor: str | None, results: Sequence[str]
+    request: ApiRequest,
+    path: str,
+    query: Query,
+    *,
+    cursor: str | None,
+    results: Sequence[str],
+    count: int | None = None,
 ) -> bytes:
-    """Return one step of a walk over a list; `results` are documents with holes."""
+    """Return one step of a walk over a list, which may be uncounted; `results` are documents with holes."""
     within = services(request)
     url = f"{within.addresses.base_url(request.scope)}{path}/"
     return walk_body(url, query, count=count, cursor=cursor, results=within.fill(request, ",".join(results)))

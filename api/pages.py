@@ -41,15 +41,16 @@ def page_body(url: str, query: Query, *, count: int, number: int, size: int, res
     return _body(count, following, previous, results)
 
 
-def walk_body(url: str, query: Query, *, count: int, cursor: str | None, results: bytes) -> bytes:
-    """Return the JSON of one step of a walk, which goes forwards alone; `cursor` is where the next one begins."""
+def walk_body(url: str, query: Query, *, count: int | None, cursor: str | None, results: bytes) -> bytes:
+    """Return the JSON of one step of a walk, which goes forwards alone; `cursor` is where the next one begins. Without
+    a `count` it tells none."""
     following = None if cursor is None else _link(url, query.without("cursor", "page"), f"cursor={cursor}")
     return _body(count, following, None, results)
 
 
-def _body(count: int, following: str | None, previous: str | None, results: bytes) -> bytes:
-    return b'{"count":%d,"next":%s,"previous":%s,"results":[%s]}' % (
-        count,
+def _body(count: int | None, following: str | None, previous: str | None, results: bytes) -> bytes:
+    return b'{%b"next":%s,"previous":%s,"results":[%s]}' % (
+        b"" if count is None else b'"count":%d,' % count,
         msgspec.json.encode(following),
         msgspec.json.encode(previous),
         results,

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from api import products
 from api.answers import Answer
+from api.as_of import moment_of, then
 from api.auth import admit
 from api.conditional import content_tag, tagged
 from api.objects import create, guard, path_id, said, show
@@ -20,6 +21,7 @@ from commands.presence import CreatePresence, DeletePresence, RevisePresence
 from domain import ids
 from domain.errors import NotFound
 from domain.presence.form import CREATE, REVISE
+from projections.as_of import presence_at
 from projections.presence import Row, detail, expect, of_product
 
 PATH = f"{products.ONE}/marketplace-presences"
@@ -57,6 +59,10 @@ async def create_presence(request: ApiRequest) -> Answer:
 
 @get(ONE, before_request=admit, scope="read", operation=declared.GET)
 async def get_presence(request: ApiRequest) -> Answer:
+    if (moment := await moment_of(request)) is not None:
+        product, organization = path_id(request, ids.PRODUCT), request.auth.organization
+        at = await presence_at(services(request).reader, organization, product, path_number(request), moment)
+        return await then(request, at)
     document = (await found(request)).document
     return show(request, document, content_tag(document))
 
@@ -79,12 +85,17 @@ async def delete_presence(request: ApiRequest) -> Answer:
     return Answer(status=204)
 
 
-async def found(request: ApiRequest) -> Row:
-    """Return the presence that the path names. Raises NotFound."""
+def path_number(request: ApiRequest) -> int:
+    """Return the presence's number that the path names. Raises NotFound for what is none."""
     text = request.scope["path_params"]["id"]
-    product = path_id(request, ids.PRODUCT)
     if not _NUMBER.fullmatch(text) or (number := int(text)) > _MAX_NUMBER:
         raise NotFound
+    return number
+
+
+async def found(request: ApiRequest) -> Row:
+    """Return the presence that the path names. Raises NotFound."""
+    product, number = path_id(request, ids.PRODUCT), path_number(request)
     row = await detail(services(request).reader, request.auth.organization, product, number)
     if row is None:
         raise NotFound

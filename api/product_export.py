@@ -178,8 +178,8 @@ def _csv(rows: Sequence[Sequence[str]]) -> bytes:
 class Stream:
     """An ASGI response whose body is made while it is sent: the next chunk when the last one is on its way.
 
-    It ends early when its client has gone. What fails breaks the connection off, so that no client takes what it got
-    for the whole.
+    It ends early when its client has gone: an empty chunk is none, but a moment to notice that. What fails breaks the
+    connection off, so that no client takes what it got for the whole.
     """
 
     def __init__(self, chunks: AsyncGenerator[bytes, None], headers: Sequence[Header]) -> None:
@@ -195,7 +195,8 @@ class Stream:
                 while not scope["state"]["is_head"] and (chunk := await anext(chunks, None)) is not None:
                     if gone.done():
                         return
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    if chunk:
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             gone.cancel()

@@ -8,6 +8,7 @@ from msgspec import UNSET
 from uuid_utils.compat import uuid7
 
 from api.answers import Answer
+from api.as_of import moment_of, products_then, then
 from api.auth import admit
 from api.conditional import CACHED, is_known, unless_known
 from api.cursors import spelled
@@ -23,6 +24,7 @@ from commands.product import CreateProduct, DeleteProduct, ReviseProduct
 from domain import ids
 from domain.errors import Invalid, NotFound
 from domain.product.form import CREATE, REVISE
+from projections.as_of import product_at
 from projections.documents import DOCUMENT_VERSION, etag
 from projections.product import Row, detail, expect
 from projections.product_page import page, walk
@@ -34,6 +36,8 @@ ONE = f"{PATH}/{{uid:str}}"
 @get(PATH, before_request=admit, scope="read", operation=declared.LIST)
 async def list_products(request: ApiRequest) -> Answer:
     within, caller = services(request), request.auth
+    if (moment := await moment_of(request)) is not None:
+        return await products_then(request, PATH, moment)
     query = request.scope["query_string"]
     base_url = within.addresses.base_url(request.scope)
     # The key was checked before the page is read: a write in between makes this tag older than its page, never newer.
@@ -78,6 +82,12 @@ async def create_product(request: ApiRequest) -> Answer:
 
 @get(ONE, before_request=admit, scope="read", operation=declared.GET)
 async def get_product(request: ApiRequest) -> Answer:
+    if (moment := await moment_of(request)) is not None:
+        state = await product_at(
+            services(request).reader, request.auth.organization, path_id(request, ids.PRODUCT), moment
+        )
+        return await then(request, state)
+
     async def make() -> Page:
         row = await found(request)
         return Page(services(request).fill(request, row.document), etag(row.revision))

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 from uuid import UUID
@@ -26,13 +26,19 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Caller(NamedTuple):
-    """Who asks. `revision` and `product_count` are the catalogue's at the moment the key was checked."""
+    """Who asks, and what the key may do. `revision` and `product_count` are the catalogue's at the moment the key was
+    checked."""
 
     key_id: UUID
     actor: str
     organization: UUID
     revision: int
     product_count: int
+    scopes: Sequence[str]
+
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.scopes
 
 
 ApiRequest = Request[None, Caller, State]

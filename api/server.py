@@ -1,11 +1,13 @@
 """What the HTTP server loads in each of its processes."""
 
+import asyncio
 import os
 
 from litestar import Litestar
 
 from api.app import create_app
 from api.metrics import share_metrics
+from api.signals import END_STREAMS
 from engines.lifeline import die_with_parent
 
 
@@ -13,4 +15,13 @@ def application() -> Litestar:
     """Return the app of one process, which does not outlive the server's main process, however that ends."""
     die_with_parent(os.getppid())
     share_metrics(os.getppid())
-    return create_app()
+    app = create_app()
+
+    def end_streams() -> None:
+        app.state.services.tail.end()
+
+    async def listen() -> None:
+        asyncio.get_running_loop().add_signal_handler(END_STREAMS, end_streams)
+
+    app.on_startup.append(listen)
+    return app

@@ -27,6 +27,7 @@ from projections.base import Reader
 from projections.documents import fill
 from projections.organizations import Gate
 from projections.purchase_document import fill_tokens
+from projections.tail import Tail
 
 T = TypeVar("T")
 TURN_SECONDS = 5.0
@@ -52,6 +53,7 @@ class Services(Struct, frozen=True, kw_only=True):
     limits: Limits
     pages: PageCache
     uses: Uses
+    tail: Tail
     threads: ThreadPoolExecutor
     download_threads: ThreadPoolExecutor
     turns: asyncio.Semaphore

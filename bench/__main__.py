@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import scenarios
+from bench.asof import as_of
 from bench.downloading import downloading
 from bench.growth import disk, growth
 from bench.importing import importing
@@ -25,7 +26,7 @@ from commands.migrate import migrate
 from engines.reach import engines_of
 
 PRODUCTS = 200_000
-PARTS = ("list", "patch", "create", "import", "todo", "mail", "download", "rebuild", "memory")
+PARTS = ("list", "patch", "create", "import", "todo", "mail", "download", "rebuild", "memory", "as-of")
 PAGES = tuple(scenario.name for scenario in pages(Seller(0, 1000)))
 
 
@@ -109,6 +110,7 @@ def _parts(
         "todo": lambda: todo(environment, writer),
         "mail": lambda: mailing(environment, writer),
         "download": lambda: downloading(environment, reader, writer),
+        "as-of": lambda: as_of(database_url),
     }
     rows = []
     for name, measure in measures.items():

@@ -17,7 +17,7 @@ from psycopg import Cursor
 from psycopg.conninfo import conninfo_to_dict
 
 from commands.connections import KEEPALIVES, RECONNECT_SECONDS, has_died
-from domain.vocabulary import EVENTS
+from domain.vocabulary import DECODERS
 
 __all__ = ["Connections", "EventMapper", "Guard", "Notification", "Rows", "StoredEvent", "ThreadConnections"]
 
@@ -44,7 +44,6 @@ class EventMapper(Mapper[UUID]):
 
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder().encode
-        self._decoders = {topic: msgspec.json.Decoder(event).decode for topic, event in EVENTS.items()}
         super().__init__(transcoder=_NoTranscoder())
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
@@ -56,7 +55,7 @@ class EventMapper(Mapper[UUID]):
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
-        return self._decoders[stored_event.topic](stored_event.state)
+        return DECODERS[stored_event.topic](stored_event.state)
 
 
 class _NoTranscoder(Transcoder):

@@ -102,6 +102,6 @@ def item_pieces(item: Item, product: Product) -> tuple[str, str]:
     return summary, (own + rest).removesuffix(_END)
 
 
-def whole(summary: str, rest: str, item: Item) -> str:
-    """Return the item object as it is answered at the moment of the item's last change."""
-    return f"{summary}{rest}{max(0, (item.updated - item.created).days)}}}"
+def whole(summary: str, rest: str, item: Item, at: datetime | None = None) -> str:
+    """Return the item object as it is answered at some moment, without one at that of the item's last change."""
+    return f"{summary}{rest}{max(0, ((at or item.updated) - item.created).days)}}}"

@@ -1,6 +1,6 @@
 """Products with their families, folded from the log."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -12,14 +12,13 @@ from domain.asset import asset as assets
 from domain.asset.asset import Asset
 from domain.asset.events import AssetCreated
 from domain.errors import DeadwaxError
-from domain.event import DomainEvent
 from domain.inventory import inventory
 from domain.inventory.events import ItemCreated
 from domain.inventory.inventory import Item
 from domain.presence import presence as presences
 from domain.presence.presence import Presence
 from domain.product.product import Product, fold
-from domain.vocabulary import EVENTS
+from domain.vocabulary import DECODERS
 
 NOUNS = ("product", "inventory", "presence", "asset")
 
@@ -46,15 +45,10 @@ class Family(NamedTuple):
     items_made: int = 0
 
 
-_decoders: dict[str, Callable[[bytes], DomainEvent]] = {
-    topic: msgspec.json.Decoder(event).decode for topic, event in EVENTS.items() if topic.split(".")[0] in NOUNS
-}
-
-
 def _decode(stream: bytes, rows: Iterable[EventRow]) -> Iterator[Any]:
     for _, topic, state, position in rows:
         try:
-            yield _decoders[topic](state)
+            yield DECODERS[topic](state)
         except (KeyError, msgspec.MsgspecError) as error:
             id = UUID(bytes=stream)
             raise UnfoldableEvent(f"Event {position} of stream {id} ({topic}) cannot be folded: {error}") from error

@@ -52,6 +52,7 @@ TAGS = {
     "Imports": "Whole files of products, read by a worker.",
     "Reference": "Values that fields choose from.",
     "API keys": "Who may do what. These need the scope `admin`.",
+    "Audit": "Who did what, and what was before. The feed needs the scope `admin`.",
     "Operations": "For whoever runs this deployment.",
 }
 

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from api.openapi.examples import ITEM, ITEM_CREATE, ITEM_REVISE, PRODUCT, REVISED_ITEM
 from api.openapi.filters import choice, ordering, search, text
 from api.openapi.noun import Noun
-from api.openapi.operation import CURSOR, UID
+from api.openapi.operation import AS_OF, CURSOR, UID
 from domain.choices import INVENTORY_STATUSES
 from projections.inventory_page import ORDERS
 
@@ -50,6 +50,6 @@ CREATE = _ITEM.create(
     description="One copy of a product. Only `product_uid` is required.",
     leads_to=("listPhotos", "createPhoto"),
 )
-GET = _ITEM.get()
+GET = _ITEM.get(AS_OF)
 REVISE = _ITEM.revise(ITEM_REVISE, REVISED_ITEM)
 DELETE = _ITEM.delete()

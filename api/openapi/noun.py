@@ -100,14 +100,14 @@ class Noun(Struct, frozen=True, kw_only=True):
             problems=(409, 422, *problems),
         )
 
-    def get(self, *, description: str = "") -> Operation:
+    def get(self, *parameters: Parameter, description: str = "") -> Operation:
         found = Answered(description="As it is now.", schema=self.schema, example=self.example, headers=("ETag",))
         return Operation(
             id=f"get{self.schema}",
             summary=f"Get {self.one}",
             tag=self.tag,
             description=description,
-            parameters=(*self.within, self.uid, IF_NONE_MATCH),
+            parameters=(*self.within, self.uid, *parameters, IF_NONE_MATCH),
             answers={200: found, 304: NOT_MODIFIED},
             problems=(404,),
         )

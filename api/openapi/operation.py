@@ -96,6 +96,14 @@ PAGE_SIZE = Parameter(
     name="page_size", description="Results a page, 100 at most; what is no number gives the default.", example="15"
 )
 
+AS_OF = Parameter(
+    name="as_of",
+    description="As it was then: a time, with everything decided up to it, or a position of the log, as histories have"
+    " it. What has not come yet is a 400, what was not there then a 404; what was deleted since is shown to a key with"
+    " the scope `admin` alone. The answer's entity tag is none that a write goes through on.",
+    example="2026-01-31T12:00:00Z",
+)
+
 PROBLEMS: Mapping[int, tuple[str, Any]] = {
     400: ("Something in the request is wrong; every wrong field is named.", {"title": ["This field is required."]}),
     401: ("No key was given, or it is wrong or revoked.", {"detail": "Authentication credentials were not provided."}),

@@ -2,7 +2,7 @@
 
 from api.openapi.examples import PRESENCE, PRESENCE_CREATE, PRESENCE_REVISE, REVISED_PRESENCE
 from api.openapi.noun import Noun
-from api.openapi.operation import UID, Parameter
+from api.openapi.operation import AS_OF, UID, Parameter
 
 _PRESENCE = Noun(
     one="a marketplace presence",
@@ -36,6 +36,6 @@ CREATE = _PRESENCE.create(
     description="Only `platform_uid` is required. One product has one listing of a platform once.",
     problems=(404,),
 )
-GET = _PRESENCE.get()
+GET = _PRESENCE.get(AS_OF)
 REVISE = _PRESENCE.revise(PRESENCE_REVISE, REVISED_PRESENCE)
 DELETE = _PRESENCE.delete()

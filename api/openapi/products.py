@@ -1,9 +1,11 @@
 """What /api/v1/products/ promises."""
 
+from msgspec.structs import replace
+
 from api.openapi.examples import NEW_PRODUCT, PRODUCT, PRODUCT_CREATE, PRODUCT_REVISE, REVISED_PRODUCT
 from api.openapi.filters import choice, flag, ordering, search, texts
 from api.openapi.noun import Noun
-from api.openapi.operation import CURSOR, UID
+from api.openapi.operation import AS_OF, CURSOR, UID
 from domain.choices import INVENTORY_STATUSES, PRODUCT_TYPES
 from projections.product_page import ORDERS
 
@@ -47,6 +49,11 @@ LIST = _PRODUCT.pages(
     flag("uploadable_to_redbubble", "Whether it is fit for Redbubble and not there yet."),
     ordering(ORDERS, "-created"),
     CURSOR,
+    replace(
+        AS_OF,
+        description=f"{AS_OF.description} Goes with pages, and with the orders `created`"
+        " and `-created`, but with no filter.",
+    ),
 )
 CREATE = _PRODUCT.create(
     PRODUCT_CREATE,
@@ -54,6 +61,6 @@ CREATE = _PRODUCT.create(
     description="Only `title` is required.",
     leads_to=("replaceProductImage", "listPresences", "createPresence", "listDigitalAssets", "createDigitalAsset"),
 )
-GET = _PRODUCT.get()
+GET = _PRODUCT.get(AS_OF)
 REVISE = _PRODUCT.revise(PRODUCT_REVISE, REVISED_PRODUCT)
 DELETE = _PRODUCT.delete(description="Its inventory items, presences and digital assets go with it.")
