@@ -21,6 +21,7 @@ from api import (
     product_batch,
     product_export,
     products,
+    rates,
     reference,
 )
 from api.addresses import Addresses
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *images.HANDLERS,
             *media.HANDLERS,
             *reference.HANDLERS,
+            *rates.HANDLERS,
             *keys.HANDLERS,
             *imports.HANDLERS,
             *health.HANDLERS,
@@ -110,7 +112,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             addresses=Addresses(settings.public_url, settings.trusted_proxies),
             reader=reader,
             gate=gate,
-            bus=Bus(store),
+            bus=Bus(store, rate_max_age_days=settings.rate_max_age_days),
             blobs=blobs,
             limits=limits,
             pages=PageCache(settings.page_cache_mib * 1024**2),

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self, get_args, get_orig
 import msgspec
 from msgspec import Meta, Struct
 
+from domain.rates import MAX_AGE_DAYS
+
 _URL_PASSWORD = re.compile(r"(://[^:/?#@\s]*:)\S*@")
 _QUERY_PASSWORD = re.compile(r"(password=)[^&\s]+")
 
@@ -40,6 +42,8 @@ class Shown(NamedTuple):
 # A description completes "expected …" in the error line.
 PostgresUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://", description="postgresql://user:password@host/database")]
 BrokerUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix|amqps?)://", description="redis://host:6379/0 or amqp://host")]
+HttpUrlOrOff = Annotated[str, Meta(pattern=r"^(off$|https?://[^/\s]+)", description="http://host, https://host or off")]
+Days = Annotated[int, Meta(ge=1, le=365, description="a number of days from 1 to 365")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+", description="http://host or https://host")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a number from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
@@ -100,6 +104,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         Seconds, Setting("DEADWAX_IMAGE_GRACE_SECONDS", "Time that a picture is kept which nothing shows any more")
     ] = 24 * 3600.0
     body_timeout_seconds: Annotated[Seconds, Setting("DEADWAX_BODY_TIMEOUT_SECONDS", "Time to send a body")] = 30.0
+    rates_url: Annotated[
+        HttpUrlOrOff, Setting("DEADWAX_RATES_URL", "Where the euro's reference rates are fetched daily; off: nowhere")
+    ] = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml"
+    rates_fallback_url: Annotated[
+        HttpUrlOrOff, Setting("DEADWAX_RATES_FALLBACK_URL", "A Frankfurter server to ask where that fails; off: none")
+    ] = "https://api.frankfurter.dev"
+    rate_max_age_days: Annotated[
+        Days, Setting("DEADWAX_RATE_MAX_AGE_DAYS", "An older rate makes no price: it shows as stale")
+    ] = MAX_AGE_DAYS
     log_format: Annotated[Literal["console", "json"], Setting("DEADWAX_LOG_FORMAT", "How log lines look")] = "console"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Setting("DEADWAX_LOG_LEVEL", "The least that is logged")

@@ -4,11 +4,17 @@ from projections.catalogue import CatalogueProjection
 from projections.images import ImagesProjection
 from projections.imports import ImportsProjection
 from projections.organizations import OrganizationsProjection
+from projections.rates import ConversionsProjection
 from projections.todo import TodoProjection
 
 
 def inline_projections() -> tuple[
-    OrganizationsProjection, TodoProjection, ImportsProjection, ImagesProjection, CatalogueProjection
+    OrganizationsProjection,
+    TodoProjection,
+    ImportsProjection,
+    ImagesProjection,
+    ConversionsProjection,
+    CatalogueProjection,
 ]:
     """The catalogue comes last: its counter row is the one that all writers of an organization want."""
     return (
@@ -16,5 +22,6 @@ def inline_projections() -> tuple[
         TodoProjection(),
         ImportsProjection(),
         ImagesProjection(),
+        ConversionsProjection(),
         CatalogueProjection(),
     )

@@ -26,6 +26,7 @@ from workers.images import Collector, SmallSizes
 from workers.imports import ImportWork
 from workers.lane import Lane
 from workers.leases import Leases
+from workers.rates import LOOK_SECONDS, RatesWork
 from workers.runner import Kind
 from workers.scheduler import Chore, Scheduler
 from workers.tally import Tally
@@ -73,7 +74,7 @@ def serve(
     stopping = _told_to_end()
     store = Store(settings.database_url, inline_projections(), pool_size=2 * settings.worker_threads + 1)
     blobs = Blobs(settings)
-    bus, tally = Bus(store), Tally()
+    bus, tally = Bus(store, rate_max_age_days=settings.rate_max_age_days), Tally()
     leases = Leases(Todo(settings.database_url), stopping, tally)
     leases.start()
     known = kinds(settings, bus, blobs)
@@ -85,7 +86,7 @@ def serve(
         lane.start()
     listener = Listener(News(settings.database_url), [lane.wake for lane in lanes])
     listener.start()
-    scheduler = Scheduler(_chores(settings, store, blobs), Chores(settings.database_url), leases)
+    scheduler = Scheduler(_chores(settings, store, blobs, bus), Chores(settings.database_url), leases)
     scheduler.start()
     _log.info("working", threads=settings.worker_threads)
     while not stopping.wait(1.0):
@@ -109,9 +110,11 @@ def serve(
     os._exit(0)
 
 
-def _chores(settings: Settings, store: Store, blobs: Blobs) -> list[Chore]:
+def _chores(settings: Settings, store: Store, blobs: Blobs, bus: Bus) -> list[Chore]:
     grace_seconds = settings.image_grace_seconds
     collector = Collector(settings.database_url, blobs, grace_seconds)
+
+    rates = RatesWork(settings, bus)
 
     def sweep() -> None:
         with Todo(settings.database_url) as todo:
@@ -120,6 +123,8 @@ def _chores(settings: Settings, store: Store, blobs: Blobs) -> list[Chore]:
     return [
         Chore("leases", SWEEP_SECONDS, sweep),
         Chore("receipts", SWEEP_SECONDS, lambda: store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
+        Chore("rates", LOOK_SECONDS, rates.fetch),
+        Chore("conversions", LOOK_SECONDS, rates.reconvert),
         Chore("images", min(SWEEP_SECONDS, grace_seconds), collector.collect),
     ]
 

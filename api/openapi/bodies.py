@@ -11,8 +11,8 @@ from domain.imports.form import MAX_COLUMN_CHARACTERS
 from domain.inventory import form as item
 from domain.organization.form import CREATE_KEY
 from domain.presence import form as presence
-from domain.presence.prices import USD
 from domain.product import form as product
+from domain.rates import USD
 
 FORMS: dict[str, Form] = {
     "ProductCreate": product.CREATE,

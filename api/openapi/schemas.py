@@ -1,6 +1,6 @@
 """The components of the OpenAPI document, put together."""
 
-from api.openapi import product_batch
+from api.openapi import product_batch, rates
 from api.openapi.bodies import bodies
 from api.openapi.objects import objects
 from api.openapi.operation import Schema
@@ -10,7 +10,15 @@ from domain.choices import CHOICES
 
 def components() -> dict[str, Schema]:
     """Return every schema by name."""
-    return {**objects(), **bodies(), **product_batch.schemas(), **_REFERENCE, **_REFUSALS, **_DEPLOYMENT}
+    return {
+        **objects(),
+        **bodies(),
+        **product_batch.schemas(),
+        **rates.SCHEMAS,
+        **_REFERENCE,
+        **_REFUSALS,
+        **_DEPLOYMENT,
+    }
 
 
 _REFERENCE: dict[str, Schema] = {
