@@ -1,5 +1,5 @@
 # serve   everything on this machine: http://127.0.0.1:8000 (DEADWAX_PORT, DEADWAX_HOST, DEADWAX_DATA)
-# test    the tests; check: style, types, import contracts
+# test    the tests; test-faults: those that kill processes; check: style, types, import contracts
 # bench   the figures of docs/performance.md, beside other frameworks (SIZE=products, ARGS=scenarios)
 # lock    resolve the dependencies anew; clean: remove what was installed and built, never data
 #
@@ -13,7 +13,7 @@ PIP := -m pip install -qq --no-input --disable-pip-version-check --no-compile --
 INSTALL := $(BIN)/python $(PIP)
 PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.14 python3.11
 
-.PHONY: serve test check bench lock clean
+.PHONY: serve test test-faults check bench lock clean
 .DELETE_ON_ERROR:
 
 serve: .venv/serve.stamp
@@ -21,6 +21,9 @@ serve: .venv/serve.stamp
 
 test: .venv/dev.stamp
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-faults: .venv/dev.stamp
+	@$(BIN)/python -m pytest -n 2 -m faults $(ARGS)
 
 check: .venv/dev.stamp
 	@$(BIN)/ruff check .

@@ -9,6 +9,8 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from api import (
+    asset_uploads,
+    assets,
     docs,
     errors,
     health,
@@ -21,6 +23,7 @@ from api import (
     product_batch,
     product_export,
     products,
+    purchases,
     rates,
     reference,
 )
@@ -41,6 +44,7 @@ from projections.inline import inline_projections
 from projections.organizations import Gate
 
 FILE_THREADS = 8
+UPLOADS = 64
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
@@ -61,7 +65,10 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *product_export.HANDLERS,
             *presences.HANDLERS,
             *inventory.HANDLERS,
+            *assets.HANDLERS,
+            *asset_uploads.HANDLERS,
             *images.HANDLERS,
+            *purchases.HANDLERS,
             *media.HANDLERS,
             *reference.HANDLERS,
             *rates.HANDLERS,
@@ -92,7 +99,8 @@ def _methods(app: Litestar) -> dict[str, set[str]]:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Services]:
-    """Open what the handlers share. Raises Unavailable where the database does not answer."""
+    """Open what the handlers share. Raises Unavailable where the database does not answer, SettingsError."""
+    settings.require("secret_key")
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(
             Store.opened_in_loop(settings.database_url, inline_projections(), settings.write_pool_size)
@@ -120,4 +128,5 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             threads=threads,
             turns=asyncio.Semaphore(settings.write_pool_size),
             picture_turn=asyncio.Semaphore(1),
+            uploads=asyncio.Semaphore(UPLOADS),
         )

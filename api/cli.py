@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from api import cli_export, cli_import, cli_keys, cli_projections, cli_sandbox, cli_serve, cli_settings
+from api import (
+    cli_erase,
+    cli_export,
+    cli_import,
+    cli_keys,
+    cli_mail,
+    cli_organization,
+    cli_projections,
+    cli_sandbox,
+    cli_serve,
+    cli_settings,
+    cli_todo,
+)
 from commands.settings import SettingsError
 from domain.errors import DeadwaxError
 from engines.program import EngineError
@@ -15,7 +27,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (cli_serve, cli_import, cli_export, cli_keys, cli_projections, cli_sandbox, cli_settings):
+_GROUPS = (
+    cli_serve,
+    cli_import,
+    cli_export,
+    cli_organization,
+    cli_keys,
+    cli_mail,
+    cli_erase,
+    cli_todo,
+    cli_projections,
+    cli_sandbox,
+    cli_settings,
+)
+for group in _GROUPS:
     group.register(app)
 
 

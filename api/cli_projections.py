@@ -8,7 +8,7 @@ import typer
 
 from api.cli_database import database
 
-_NAMES = ("catalogue",)
+CATALOGUE, PURCHASES = _NAMES = ("catalogue", "purchases")
 
 
 def register(app: typer.Typer) -> None:
@@ -26,20 +26,33 @@ def rebuild(
     """Rebuild tables beside the live ones, which are read and written meanwhile, and let them take their place."""
     if name not in _NAMES:
         raise typer.BadParameter(f"{name}: expected {', '.join(_NAMES)}")
+    started = time.monotonic()
+    with database() as database_url:
+        made, facts = (_purchases if name == PURCHASES else _catalogue)(database_url, processes, as_json)
+    seconds = time.monotonic() - started
+    if as_json:
+        typer.echo(msgspec.json.encode({"name": name, **facts, "seconds": round(seconds, 3)}).decode())
+        return
+    typer.echo(f"{name}: {made} from {facts['events']:,} events in {seconds:.1f} s")
+
+
+def _catalogue(database_url: str, processes: int, is_quiet: bool) -> tuple[str, dict[str, int]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from projections.rebuild import rebuild as rebuilt_of
 
-    started = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with database() as database_url, Progress(*columns, transient=True, disable=as_json) as progress:
-        task = progress.add_task(f"Rebuilding {name}", total=None)
+    with Progress(*columns, transient=True, disable=is_quiet) as progress:
+        task = progress.add_task(f"Rebuilding {CATALOGUE}", total=None)
         rebuilt = rebuilt_of(
             database_url, processes, lambda done, total: progress.update(task, completed=done, total=total)
         )
-    seconds = time.monotonic() - started
-    if as_json:
-        facts = {"name": name, "products": rebuilt.products, "events": rebuilt.events, "seconds": round(seconds, 3)}
-        typer.echo(msgspec.json.encode(facts | {"position": rebuilt.position}).decode())
-        return
-    typer.echo(f"{name}: {rebuilt.products:,} products from {rebuilt.events:,} events in {seconds:.1f} s")
+    facts = {"products": rebuilt.products, "events": rebuilt.events, "position": rebuilt.position}
+    return f"{rebuilt.products:,} products", facts
+
+
+def _purchases(database_url: str, _processes: int, _is_quiet: bool) -> tuple[str, dict[str, int]]:
+    from projections.purchase_rebuild import rebuild as rebuilt_of
+
+    rebuilt = rebuilt_of(database_url)
+    return f"{rebuilt.purchases:,} purchases", {"purchases": rebuilt.purchases, "events": rebuilt.events}

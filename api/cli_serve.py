@@ -10,10 +10,8 @@ import sys
 
 import typer
 
-from commands.settings import Settings
+from commands.settings import ANYWHERE, Settings
 from engines.program import Program
-
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def serve() -> None:
     """Start everything: the embedded engines that no URL replaces, migrations, the API and the workers."""
+    from engines.secret import kept_secret
     from engines.sockets import require_free
     from engines.supervisor import Supervisor
 
@@ -33,6 +32,9 @@ def serve() -> None:
         from commands.migrate import migrate as migrated
         from projections.version import bring_up_to_date
 
+        if not settings.secret_key:
+            # The processes are started with these variables; nothing else gets to know them.
+            environ["DEADWAX_SECRET_KEY"] = kept_secret(settings.data)
         there = settings.replaced(environ)
         migrated(there.database_url)
         bring_up_to_date(there.database_url)
@@ -52,7 +54,7 @@ def api() -> None:
     from engines.sockets import require_free
 
     settings = Settings.load()
-    settings.require("database_url")
+    settings.require("database_url", "secret_key")
     require_reachable(settings)
     require_free(settings.host, settings.port)
 
@@ -86,7 +88,7 @@ def worker() -> None:
     from engines.reach import require_reachable
 
     settings = Settings.load()
-    settings.require("database_url", "redis_url", "s3_endpoint_url")
+    settings.require("database_url", "redis_url", "s3_endpoint_url", "secret_key")
     require_reachable(settings)
     # In this process's place, so that whoever supervises it supervises the workers.
     os.execv(sys.executable, (sys.executable, "-I", "-m", "workers.main"))
@@ -123,7 +125,7 @@ def _worker_program() -> Program:
 
 
 def _healthy(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(_ANYWHERE.get(host, host), port, timeout=2)
+    connection = http.client.HTTPConnection(ANYWHERE.get(host, host), port, timeout=2)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
@@ -134,8 +136,7 @@ def _healthy(host: str, port: int) -> bool:
 
 
 def _welcome(settings: Settings, key: str | None) -> str:
-    host = _ANYWHERE.get(settings.host, settings.host)
-    base = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    base = settings.base_url
     lines = ["", f"  Deadwax is at {base}   (API reference: {base}/schema, stop: Ctrl-C)", ""]
     if key is None:
         lines += ["  A new API key:  deadwax key create --organization NAME", ""]

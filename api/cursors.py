@@ -15,6 +15,7 @@ from projections.inventory_page import InventoryQuery
 from projections.keyset import Place
 from projections.pages import Order
 from projections.product_page import ProductQuery
+from projections.purchase_page import PurchaseQuery
 
 CURSOR = "cursor"
 VERSION = 1
@@ -23,7 +24,7 @@ VERSION = 1
 _LIST_BYTES = 6
 _ALPHABET = b"-_"
 
-Asked = TypeVar("Asked", ProductQuery, InventoryQuery)
+Asked = TypeVar("Asked", ProductQuery, InventoryQuery, PurchaseQuery)
 
 
 def walk_asked(query: Query, asked: Asked, orders: Mapping[str, Order]) -> Asked | None:

@@ -34,6 +34,7 @@ from domain.errors import (
     Taken,
     Unavailable,
 )
+from domain.purchase.errors import BuyerGone, Revoked
 
 AnyRequest = Request[Any, Any, Any]
 RETRY_AFTER_SECONDS = 5
@@ -119,6 +120,8 @@ _DOMAIN: Mapping[type[DeadwaxError], int] = {
     Conflict: 409,
     StaleWrite: 412,
     IdempotencyMismatch: 422,
+    Revoked: 400,
+    BuyerGone: 400,
     Busy: 503,
     Unavailable: 503,
 }

@@ -1,6 +1,7 @@
 """For whoever runs this: is the process up, can it work, what has it done."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from litestar import get
@@ -11,6 +12,7 @@ from api.metrics import metrics
 from api.openapi import deployment as declared
 from api.requests import ApiRequest
 from api.services import Services, services
+from api.todo_metrics import todo_metrics
 from domain.errors import Unavailable
 
 READY_TIMEOUT_SECONDS = 3.0
@@ -35,8 +37,12 @@ async def readyz(request: ApiRequest) -> Answer:
 
 
 @get("/metrics", operation=declared.METRICS)
-async def show_metrics() -> Answer:
+async def show_metrics(request: ApiRequest) -> Answer:
+    """Without the database the numbers of this server are shown alone."""
     body = await asyncio.to_thread(metrics().exposition)
+    with suppress(Unavailable, TimeoutError):
+        async with asyncio.timeout(READY_TIMEOUT_SECONDS):
+            body += await todo_metrics(services(request).reader)
     return Answer(body, headers=[_NO_STORE], media_type=b"text/plain; version=0.0.4; charset=utf-8")
 
 

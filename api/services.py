@@ -1,8 +1,10 @@
 """What the handlers of one process share, opened with the app and closed with it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -17,22 +19,25 @@ from commands.bus import Bus
 from commands.recorder import Guard
 from commands.save import Receipt, Replayed, Saved
 from commands.settings import Settings
+from commands.tokens import download_token
 from commands.waiting import in_loop
 from commands.work import Context
 from domain.errors import Busy
 from projections.base import Reader
 from projections.documents import fill
 from projections.organizations import Gate
+from projections.purchase_document import fill_tokens
 
 T = TypeVar("T")
 TURN_SECONDS = 5.0
-PICTURE_TURN_SECONDS = 20.0
+PICTURE_TURN_SECONDS = UPLOAD_TURN_SECONDS = 20.0
 
 
 class Services(Struct, frozen=True, kw_only=True):
     """`turns` are as many as the write pool has connections: a command waits for its turn, not for a connection.
 
-    `threads` are for files alone, whose client library blocks. A picture takes much memory, so one has its turn.
+    `threads` are for files alone, whose client library blocks. A picture takes much memory, so one has its turn, and
+    `uploads` are as many files as may be on their way at once, each with two parts in memory.
     """
 
     settings: Settings
@@ -47,10 +52,12 @@ class Services(Struct, frozen=True, kw_only=True):
     threads: ThreadPoolExecutor
     turns: asyncio.Semaphore
     picture_turn: asyncio.Semaphore
+    uploads: asyncio.Semaphore
 
     def fill(self, request: ApiRequest, text: str) -> bytes:
         """Close the holes of a document, or of many in a row, as this request's answer shows them."""
-        return fill(text, self.addresses.base_url(request.scope), self.settings.media_base_url)
+        body = fill(text, self.addresses.base_url(request.scope), self.settings.media_base_url)
+        return fill_tokens(body, partial(download_token, self.settings.secret_key))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)
@@ -93,6 +100,15 @@ class Services(Struct, frozen=True, kw_only=True):
             return await self.in_thread(work)
         finally:
             self.picture_turn.release()
+
+    @asynccontextmanager
+    async def one_upload(self) -> AsyncIterator[None]:
+        """Give room for a file that is sent on while it arrives. Raises Busy."""
+        await _take(self.uploads, UPLOAD_TURN_SECONDS, "Too many uploads at once. Try again.")
+        try:
+            yield
+        finally:
+            self.uploads.release()
 
 
 async def _take(turns: asyncio.Semaphore, seconds: float, refusal: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import scenarios
 from bench.growth import disk, growth
 from bench.importing import importing
+from bench.mailing import mailing
 from bench.pages import scenarios as pages
 from bench.patching import patching
 from bench.peers.fill import fill
@@ -18,11 +19,12 @@ from bench.race import Field, race, table
 from bench.report import RACE, Group, Row, keep, parts, show
 from bench.sellers import Seller, sellers
 from bench.stock import stock
+from bench.todo import todo
 from commands.migrate import migrate
 from engines.reach import engines_of
 
 PRODUCTS = 200_000
-PARTS = ("list", "patch", "create", "import", "rebuild", "memory")
+PARTS = ("list", "patch", "create", "import", "todo", "mail", "rebuild", "memory")
 PAGES = tuple(scenario.name for scenario in pages(Seller(0, 1000)))
 
 
@@ -103,6 +105,8 @@ def _parts(
         "memory": lambda: scenarios.memory(environment, reader),
         "create": lambda: scenarios.creating(environment, writer),
         "import": lambda: importing(database_url, folder),
+        "todo": lambda: todo(environment, writer),
+        "mail": lambda: mailing(environment, writer),
     }
     rows = []
     for name, measure in measures.items():

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import psutil
 
 PROCESSES = 2
+SECRET = "a-secret-of-the-bench"  # noqa: S105 - of nothing
 _ROOT = Path(__file__).parent.parent
 _PEERS = _ROOT / ".venv" / "bench" / "bin"
 
@@ -41,6 +42,7 @@ def api(environment: Mapping[str, str], **settings: str) -> Iterator[Server]:
         "DEADWAX_API_PROCESSES": str(PROCESSES),
         "DEADWAX_RATE_LIMIT_PER_MINUTE": "0",
         "DEADWAX_LOG_FORMAT": "json",
+        "DEADWAX_SECRET_KEY": SECRET,
     }
     with _running([sys.executable, "-m", "api.cli", "api"], port, {**environment, **given, **settings}) as server:
         yield server

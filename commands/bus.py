@@ -9,7 +9,7 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-from commands import inventory, organization, presence, product, product_batch, task
+from commands import asset, asset_uploads, inventory, organization, presence, product, product_batch, purchase, task
 from commands.imports import job
 from commands.recorder import Guard
 from commands.save import Receipt, Saved
@@ -41,6 +41,9 @@ HANDLERS: Mapping[Any, Handler] = {
     **product_batch.HANDLERS,
     **presence.HANDLERS,
     **inventory.HANDLERS,
+    **asset.HANDLERS,
+    **asset_uploads.HANDLERS,
+    **purchase.HANDLERS,
     **job.HANDLERS,
     **task.HANDLERS,
 }

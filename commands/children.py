@@ -1,4 +1,4 @@
-"""Items and presences are streams of their own. These steps keep them together with their product.
+"""Items, presences and digital assets are streams of their own. These steps keep them together with their product.
 
 Every write to a product's family holds the product's row first: who decided on what has changed since decides again.
 """
@@ -9,6 +9,8 @@ from uuid import UUID
 
 from commands.reading import Family
 from commands.work import Work, change
+from domain.asset import asset as digital
+from domain.asset.asset import Asset
 from domain.errors import Conflict
 from domain.event import Change, Step
 from domain.inventory import inventory
@@ -17,7 +19,7 @@ from domain.presence import presence as presences
 
 T = TypeVar("T")
 
-INVENTORY, PRESENCE = "inventory", "presence"
+INVENTORY, PRESENCE, ASSET = "inventory", "presence", "asset"
 
 
 def family(product: UUID, work: Work) -> Family:
@@ -34,9 +36,15 @@ def items(ids: Sequence[UUID], work: Work) -> list[Item]:
     return [_still(inventory.fold(streams.get(id, ()))) for id in ids]
 
 
+def assets(ids: Sequence[UUID], work: Work) -> list[Asset]:
+    """Raises Conflict where one of them has just gone."""
+    streams = work.store.load_all(ids)
+    return [_still(digital.fold(streams.get(id, ()))) for id in ids]
+
+
 def ended(of: Family, work: Work) -> list[Change]:
     """Return what deletes them all. Raises Conflict where one of them has just gone."""
-    streams = work.store.load_all([*of.items, *of.presences])
+    streams = work.store.load_all(everyone(of))
     changes: list[Change] = []
     for id in of.items:
         item = _still(inventory.fold(streams.get(id, ())))
@@ -44,7 +52,14 @@ def ended(of: Family, work: Work) -> list[Change]:
     for id in of.presences:
         presence = _still(presences.fold(streams.get(id, ())))
         changes.append(change(id, presence, [presences.delete(presence, work.stamp)], presences.evolve))
+    for id in of.assets:
+        asset = _still(digital.fold(streams.get(id, ())))
+        changes.append(change(id, asset, [digital.delete(asset, work.stamp)], digital.evolve))
     return changes
+
+
+def everyone(of: Family) -> list[UUID]:
+    return [*of.items, *of.presences, *of.assets]
 
 
 def _still(aggregate: T | None) -> T:

@@ -15,6 +15,8 @@ _FRAMES = 12
 _REASON_CHARACTERS = 300
 # Each connection and each poll of theirs is a line otherwise; httpx's hold whole addresses.
 _CHATTY = ("httpx", "httpcore", "urllib3", "dramatiq.worker.ConsumerThread", "psycopg.pool")
+# It tells of a broker that is away in seven lines a connection, many times a second. The dispatcher says it once.
+_SILENT = "pika"
 # Each connection says each second that the database is away.
 _REPETITIVE = "psycopg.pool"
 _REPEATED_AFTER_SECONDS = 10.0
@@ -67,6 +69,7 @@ def configure(log_format: Literal["console", "json"], log_level: str) -> None:
     root.setLevel(level)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, level))
+    logging.getLogger(_SILENT).setLevel(logging.CRITICAL)
     logging.getLogger(_REPETITIVE).addFilter(_seldom)
     structlog.configure(
         processors=own,

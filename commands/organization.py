@@ -10,7 +10,7 @@ from msgspec import Struct
 from commands.save import Claim, Saved
 from commands.work import Work
 from domain.errors import NotFound
-from domain.event import Change
+from domain.event import Change, Step
 from domain.organization import organization as organizations
 from domain.organization.organization import ApiKey
 
@@ -43,6 +43,17 @@ class CreateOrganization(Struct, frozen=True):
 
     id: UUID
     name: str
+
+    @property
+    def subject(self) -> None:
+        return None
+
+
+class SetReplyTo(Struct, frozen=True):
+    """Say where answers to the mails of the context's organization go; None: nowhere. It is a person's address, so it
+    is in a row of its own and in no event."""
+
+    address: str | None
 
     @property
     def subject(self) -> None:
@@ -91,6 +102,10 @@ def create_organization(command: CreateOrganization, work: Work) -> Saved:
     return work.save([Change(command.id, None, [event], event)], claims=[claim])
 
 
+def set_reply_to(command: SetReplyTo, work: Work) -> Saved:
+    return work.save([], steps=[Step("put_sender(%b, %s)", (work.context.organization, command.address))])
+
+
 def create_key(command: CreateKey, work: Work) -> Saved:
     event = organizations.create_key(
         command.id, command.name, command.scopes, command.digest, command.prefix, work.stamp
@@ -121,6 +136,7 @@ def revoke_key(command: RevokeKey, work: Work) -> Saved:
 
 HANDLERS: dict[Any, Any] = {
     CreateOrganization: create_organization,
+    SetReplyTo: set_reply_to,
     CreateKey: create_key,
     RotateKey: rotate_key,
     RevokeKey: revoke_key,

@@ -128,17 +128,17 @@ def _pictured(product: Product, event: ProductEvent, work: Work) -> Saved:
 
 
 def delete(command: DeleteProduct, work: Work) -> Saved:
-    """Raises NotFound. Items and presences go with it; claims end, so that an import can bring it back."""
+    """Raises NotFound. Items, presences and assets go with it; claims end, so that an import can bring it back."""
     product = work.load(command.id, products.fold)
     family = children.family(product.id, work)
     ended = children.ended(family, work)
     event = products.delete(product, work.stamp)
     return work.save(
         [*ended, change(product.id, product, [event], products.evolve)],
-        release=[product.id, *family.items, *family.presences],
+        release=[product.id, *children.everyone(family)],
         steps=[
             children.hold(product.id, product.version, family.revision),
-            *children.disown([*family.items, *family.presences]),
+            *children.disown(children.everyone(family)),
         ],
     )
 

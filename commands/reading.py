@@ -24,7 +24,7 @@ _SELECT_FIRSTS = b"""SELECT originator_id, originator_version, topic, state FROM
     WHERE originator_id = ANY(%b) AND originator_version = 1"""
 _SELECT_ALL = b"""SELECT originator_id, originator_version, topic, state FROM events
     WHERE originator_id = ANY(%b) ORDER BY originator_id, originator_version"""
-_SELECT_FAMILIES = b"""SELECT p.id, f.child_revision, f.items_made, f.items, f.presences
+_SELECT_FAMILIES = b"""SELECT p.id, f.child_revision, f.items_made, f.items, f.presences, f.assets
     FROM unnest(%b::uuid[]) AS p (id) CROSS JOIN LATERAL family(p.id) AS f"""
 _SELECT_NUMBERS = b"SELECT nextval('presence_number') AS number FROM generate_series(1, %b::integer)"
 _SELECT_HOLDERS = b"SELECT value, holder FROM claim WHERE organization = %b AND kind = %s AND value = ANY(%b)"
@@ -37,12 +37,13 @@ _DELETE_RECEIPTS = b"DELETE FROM receipt WHERE created < now() - make_interval(s
 
 
 class Family(NamedTuple):
-    """A product's items and presences, oldest first. `revision` counts their events, `items_made` all items ever."""
+    """A product's items, presences and digital assets. `revision` counts their events, `items_made` all items ever."""
 
     revision: int
     items_made: int
     items: Sequence[UUID]
     presences: Sequence[UUID]
+    assets: Sequence[UUID]
 
 
 class Reading:

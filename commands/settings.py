@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from domain.rates import MAX_AGE_DAYS
 
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
 _URL_PASSWORD = re.compile(r"(://[^:/?#@\s]*:)\S*@")
 _QUERY_PASSWORD = re.compile(r"(password=)[^&\s]+")
 
@@ -45,6 +46,14 @@ BrokerUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix|amqps?)://", descriptio
 HttpUrlOrOff = Annotated[str, Meta(pattern=r"^(off$|https?://[^/\s]+)", description="http://host, https://host or off")]
 Days = Annotated[int, Meta(ge=1, le=365, description="a number of days from 1 to 365")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+", description="http://host or https://host")]
+Origin = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/?$", description="http://host or https://host, no path")]
+SmtpUrl = Annotated[
+    str, Meta(pattern=r"^smtps?://[^/\s]+", description="smtp://user:password@host:587 or smtps://host")
+]
+MailAddress = Annotated[
+    str, Meta(pattern=r"^[^@\s<>,\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$", description="an address like shop@example.com")
+]
+SecretKey = Annotated[str, Meta(min_length=16, description="a secret of 16 characters or more")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a number from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, le=256, description="a number from 1 to 256")]
 Limit = Annotated[int, Meta(ge=0, description="a number, 0 or more")]
@@ -53,6 +62,10 @@ Pixels = Annotated[int, Meta(ge=1, le=170_000_000, description="a number of pixe
 Seconds = Annotated[float, Meta(gt=0, description="a number of seconds above 0")]
 Bucket = Annotated[
     str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="3 to 63 of a-z, 0-9, dots and dashes")
+]
+MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9!#$&^_.+-]*/([a-z0-9][a-z0-9!#$&^_.+-]*|\*)$")]
+MediaTypes = Annotated[
+    tuple[MediaType, ...], Meta(description="content types such as application/zip or audio/*, separated by commas")
 ]
 Networks = Annotated[tuple[str, ...], Meta(description="IP addresses or CIDRs separated by commas")]
 
@@ -67,6 +80,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     s3_secret_key: Annotated[str, Setting("S3_SECRET_KEY", "Secret key of the S3 server", secret=True)] = ""
     s3_bucket: Annotated[Bucket, Setting("S3_BUCKET", "Bucket that holds the files")] = "deadwax"
     s3_region: Annotated[str, Setting("S3_REGION", "Region that requests are signed for")] = "us-east-1"
+
+    s3_public_url: Annotated[
+        Origin, Setting("S3_PUBLIC_URL", "Where clients reach the S3 server; empty: where the API does")
+    ] = ""
+    secret_key: Annotated[
+        SecretKey, Setting("DEADWAX_SECRET_KEY", "What the links that buyers get are made with; keep it", secret=True)
+    ] = ""
+    smtp_url: Annotated[SmtpUrl, Setting("SMTP_URL", "Mail server; empty: mails are files in the data folder")] = ""
+    mail_from: Annotated[MailAddress, Setting("MAIL_FROM", "Address that mails are sent from")] = "deadwax@localhost"
 
     public_url: Annotated[HttpUrl, Setting("PUBLIC_URL", "Base of absolute links; empty: the request's own")] = ""
     media_base_url: Annotated[
@@ -103,6 +125,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     image_grace_seconds: Annotated[
         Seconds, Setting("DEADWAX_IMAGE_GRACE_SECONDS", "Time that a picture is kept which nothing shows any more")
     ] = 24 * 3600.0
+    asset_limit_bytes: Annotated[Bytes, Setting("DEADWAX_ASSET_LIMIT_BYTES", "Largest digital asset")] = 5 * 1024**3
+    asset_types: Annotated[
+        MediaTypes, Setting("DEADWAX_ASSET_TYPES", "Content types of digital assets; empty: all are taken")
+    ] = ()
+    asset_grace_seconds: Annotated[
+        Seconds, Setting("DEADWAX_ASSET_GRACE_SECONDS", "Time that a file is kept which no digital asset has any more")
+    ] = 24 * 3600.0
     body_timeout_seconds: Annotated[Seconds, Setting("DEADWAX_BODY_TIMEOUT_SECONDS", "Time to send a body")] = 30.0
     rates_url: Annotated[
         HttpUrlOrOff, Setting("DEADWAX_RATES_URL", "Where the euro's reference rates are fetched daily; off: nowhere")
@@ -122,13 +151,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     def load(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Return the settings of `environ`; an empty variable counts as not set. Raises SettingsError."""
         given = {
-            name: _convert(setting.variable, text, kind)
+            name: _convert(setting, text, kind)
             for name, (kind, setting) in declared().items()
             if (text := environ.get(setting.variable, "").strip())
         }
         settings = cls(**given)
         if settings.s3_endpoint_url and not (settings.s3_access_key and settings.s3_secret_key):
             raise SettingsError("S3_ENDPOINT_URL is set: S3_ACCESS_KEY and S3_SECRET_KEY have to be set too")
+        if settings.smtp_url and not (settings.public_url and "mail_from" in given):
+            raise SettingsError("SMTP_URL is set: PUBLIC_URL, which mails link to, and MAIL_FROM have to be set too")
         return settings
 
     def require(self, *names: str) -> None:
@@ -136,7 +167,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         for name in names:
             if not getattr(self, name):
                 variable = declared()[name][1].variable
-                raise SettingsError(f"{variable} is not set (`deadwax serve` would start an engine of its own)")
+                raise SettingsError(f"{variable} is not set (`deadwax serve` would bring one of its own)")
+
+    @property
+    def base_url(self) -> str:
+        """Where links that are made without a request lead: PUBLIC_URL, else this machine."""
+        host = ANYWHERE.get(self.host, self.host)
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def replaced(self, environ: Mapping[str, str]) -> Self:
         """Return these settings with the variables of `environ` instead of their own."""
@@ -175,17 +212,21 @@ def mask(text: str, secret: bool = False) -> str:
     return _QUERY_PASSWORD.sub(r"\1****", _URL_PASSWORD.sub(r"\1****@", text))
 
 
-def _convert(variable: str, text: str, kind: Any) -> Any:
+def _convert(setting: Setting, text: str, kind: Any) -> Any:
     plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     try:
         if plain is Path:
             return Path(text).expanduser()
         if get_origin(plain) is tuple:
-            return tuple(str(ip_network(part.strip(), strict=False)) for part in text.split(",") if part.strip())
+            parts = [part.strip() for part in text.split(",") if part.strip()]
+            if get_args(plain)[0] is str:
+                return tuple(str(ip_network(part, strict=False)) for part in parts)
+            return msgspec.convert([part.lower() for part in parts], kind)
         value = msgspec.convert(text, kind, strict=False)
     except ValueError:
-        raise SettingsError(f"{variable}: expected {_expected(kind)}, not {mask(text)!r}") from None
-    return value.rstrip("/") if variable.endswith("_URL") else value
+        given = mask(text, setting.secret)
+        raise SettingsError(f"{setting.variable}: expected {_expected(kind)}, not {given!r}") from None
+    return value.rstrip("/") if setting.variable.endswith("_URL") else value
 
 
 def _expected(kind: Any) -> str:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from commands import purchase
 from commands.imports import job
 from commands.save import Saved
 from commands.work import Work, change
@@ -14,7 +15,10 @@ from domain.task import task
 from domain.task.events import TaskEvent
 from domain.task.task import Task
 
-ENDINGS: Mapping[str, Callable[[UUID, Work], Sequence[Change]]] = {"import": job.dropped}
+ENDINGS: Mapping[str, Callable[[UUID, Work], Sequence[Change]]] = {
+    "import": job.dropped,
+    "mail": purchase.dropped,
+}
 """What ends, beside the work, when work of a kind is dropped: whoever waits for it is to see that it will not come."""
 
 
@@ -72,7 +76,7 @@ def drop(command: DropTask, work: Work) -> Saved:
 
 
 def _load(command: _AboutTask, work: Work) -> Task | None:
-    return work.store.load(task.task_id(work.context.organization, command.subject), task.fold)
+    return work.store.load(task.task_id(command.subject), task.fold)
 
 
 def _change(state: Task | None, event: TaskEvent) -> Change:

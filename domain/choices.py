@@ -43,6 +43,14 @@ INVENTORY_STATUSES: Choices = {
 }
 """In the order of an item's life."""
 
+PURCHASE_STATUSES: Choices = {
+    "pending": "Pending",
+    "sent": "Sent",
+    "failed": "Failed",
+    "revoked": "Revoked",
+}
+"""How far its mail is, or that it was taken back."""
+
 ITEM_CONDITIONS: Choices = {
     "mint": "M",
     "near_mint": "NM",

@@ -7,10 +7,11 @@ from functools import lru_cache
 from uuid import UUID, uuid5
 
 _NAMESPACE = UUID("5b0c1a5e-6d0f-5c0e-9a55-dead0a0c0de5")
+BODY_CHARACTERS = 26
 _BODY = re.compile(r"[0-9a-v]{26}\Z")
 
 PRODUCT, ARTIST, LABEL, ORGANIZATION, API_KEY, IMPORT = "prod_", "art_", "lbl_", "org_", "key_", "imp_"
-INVENTORY, ASSET = "inv_", "ast_"
+INVENTORY, ASSET, UPLOAD, PURCHASE = "inv_", "ast_", "upl_", "pur_"
 
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"

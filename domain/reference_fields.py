@@ -10,9 +10,9 @@ from domain.fields import NOT_A_STRING, NOT_BLANK, Field, FieldError, Schema, Te
 
 URL_LENGTH = 2000
 # A letter or digit: of ASCII these alone, of the rest whatever is no space.
-_SIGN = r"[^\s\u0000-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00a0\ufeff]"
-_LABEL = rf"{_SIGN}(?:(?:{_SIGN}|-){{0,61}}{_SIGN})?"
-_HOST = rf"(?:localhost|{_LABEL}(?:\.{_LABEL})+)"
+SIGN = r"[^\s\u0000-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00a0\ufeff]"
+LABEL = rf"{SIGN}(?:(?:{SIGN}|-){{0,61}}{SIGN})?"
+_HOST = rf"(?:localhost|{LABEL}(?:\.{LABEL})+)"
 _REST = r"(?:[/?#][^\s\u0000-\u001f\u007f\ufeff]*)?"
 _URL = rf"^[hH][tT][tT][pP][sS]?://{_HOST}(?::[0-9]{{1,5}})?{_REST}$"
 _is_url = re.compile(_URL + r"\Z").match

@@ -1,5 +1,6 @@
 """Every event type of the log, by its pinned topic. A topic never changes; a changed meaning is a new topic."""
 
+from domain.asset.events import AssetCreated, AssetDeleted, AssetRevised
 from domain.credit.events import ArtistCreated, LabelCreated
 from domain.event import DomainEvent
 from domain.imports.events import (
@@ -20,6 +21,16 @@ from domain.product.events import (
     ProductImageReplaced,
     ProductPriceOverridden,
     ProductRevised,
+)
+from domain.purchase.events import (
+    BuyerErased,
+    DownloadOpened,
+    EmailFailed,
+    EmailRequested,
+    EmailSent,
+    PurchaseCreated,
+    PurchaseRestored,
+    PurchaseRevoked,
 )
 from domain.task.events import TaskDropped, TaskFailed, TaskRetried
 
@@ -47,6 +58,17 @@ EVENTS: dict[str, type[DomainEvent]] = {
         PhotoAdded,
         PhotoRemoved,
         ItemDeleted,
+        AssetCreated,
+        AssetRevised,
+        AssetDeleted,
+        PurchaseCreated,
+        EmailSent,
+        EmailFailed,
+        EmailRequested,
+        PurchaseRevoked,
+        PurchaseRestored,
+        DownloadOpened,
+        BuyerErased,
         ImportRequested,
         ImportAttempted,
         ImportRecognised,

@@ -52,13 +52,15 @@ def _spellings(words: list[str]) -> Iterator[str]:
             yield "".join(words[start:end])[:MAX_WORD_CHARACTERS]
 
 
-def vector(organization: UUID, texts: Iterable[str | None], identifiers: Iterable[str | None] = ()) -> str:
+def vector(
+    organization: UUID, texts: Iterable[str | None], identifiers: Iterable[str | None] = (), *, position: int = 1
+) -> str:
     """Return a tsvector literal of all the texts. Phrases never span two of them; an identifier's parts are
     found written together as well. Words past MAX_VECTOR_BYTES are left out, those past MAX_POSITION share a place.
+    `position` is the first word's: one past FIELD_GAP keeps phrases from spanning it and what it is put behind.
     """
     mark = scope(organization)
     found: list[str] = []
-    position = 1
     for text in texts:
         if not text:
             continue

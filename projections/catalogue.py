@@ -1,4 +1,4 @@
-"""The catalogue of products with their items and presences: what a save's changes make of its tables."""
+"""The catalogue of products with their items, presences and assets: what a save's changes make of its tables."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -6,12 +6,14 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from domain.asset.asset import Asset
 from domain.event import Change, Projected, Step
 from domain.inventory.events import ItemCreated, PhotoAdded
 from domain.inventory.inventory import Item
 from domain.presence.presence import Presence
 from domain.product.product import Product
-from projections import inventory, presence, product
+from projections import asset, inventory, presence, product
+from projections.asset import asset_row
 from projections.image_document import photo_json
 from projections.inventory import item_row
 from projections.item_document import item_pieces, whole
@@ -23,11 +25,12 @@ Rows = list[tuple[Any, ...]]
 _ARGUMENTS = ", ".join(["%b"] * len(product.COLUMNS))
 _ADD_FAMILIES = f"add_families({_ARGUMENTS}, %b::bigint[], %b::integer[])"
 _PUT_ITEMS = f"put_items({', '.join(['%b'] * len(inventory.COLUMNS))})"
+_PUT_ASSETS = f"put_assets({', '.join(['%b'] * len(asset.COLUMNS))})"
 _PUT_PRESENCES = f"put_presences({', '.join(['%b'] * len(presence.COLUMNS))})"
 
 
 class CatalogueProjection:
-    """Keeps the tables of products, items and presences, and `catalogue`, in the append transaction.
+    """Keeps the tables of products, items, presences and assets, and `catalogue`, in the append transaction.
 
     The changes of one call may be those of many writes, of several organizations.
     """
@@ -42,6 +45,8 @@ class CatalogueProjection:
                     save.item(change)
                 case Presence() if change.events:
                     save.presence(change)
+                case Asset() if change.events:
+                    save.asset(change)
         return Projected(save.steps(), save.whole_documents())
 
 
@@ -57,7 +62,8 @@ class _Save:
         self._known: Rows = []
         self._items: dict[UUID, tuple[Any, ...]] = {}
         self._presences: dict[UUID, tuple[Any, ...]] = {}
-        self._gone: dict[type, list[UUID]] = {Product: [], Item: [], Presence: []}
+        self._assets: dict[UUID, tuple[Any, ...]] = {}
+        self._gone: dict[type, list[UUID]] = {Product: [], Item: [], Presence: [], Asset: []}
         self._moves: Counter[UUID] = Counter()
         self._newest: dict[UUID, int] = {}
         self._growth: dict[UUID, _Growth] = {}
@@ -100,6 +106,15 @@ class _Save:
         row = self._presences[change.id] = presence_row(state)
         self._documents[change.id] = row[-1]
 
+    def asset(self, change: Change) -> None:
+        state = self._grown(change)
+        self._moves[state.product] += len(change.events)
+        if change.after is None:
+            self._gone[Asset].append(change.id)
+            return
+        row = self._assets[change.id] = asset_row(state)
+        self._documents[change.id] = row[-1]
+
     def _grown(self, change: Change, products: int = 0, items: int = 0) -> Any:
         """Count what came or went; return the state, the last one of what is gone."""
         state = change.after or change.before
@@ -109,11 +124,11 @@ class _Save:
         return state
 
     def whole_documents(self) -> dict[UUID, str]:
-        """Return the documents that are known here: not those of products that come with items or presences."""
+        """Return the documents that are known here: not those of products that come with a family."""
         return {id: document for id, document in self._documents.items() if id not in self._moves}
 
     def _moved(self, product: UUID) -> tuple[int, int]:
-        """Return how many events its items and presences have in this save, and the number of its newest item."""
+        """Return how many events its family has in this save, and the number of its newest item."""
         return self._moves[product], self._newest.get(product, 0)
 
     def steps(self) -> list[Step]:
@@ -144,6 +159,9 @@ class _Save:
         steps += _dropped("drop_presences", gone[Presence])
         if self._presences:
             steps.append(Step(_PUT_PRESENCES, _columns(self._presences.values())))
+        steps += _dropped("drop_assets", gone[Asset])
+        if self._assets:
+            steps.append(Step(_PUT_ASSETS, _columns(self._assets.values())))
         if families:
             steps.append(Step(_ADD_FAMILIES, _columns(families)))
         if moved:

@@ -27,7 +27,7 @@ class Chores(WorkerConnection):
 
     def take(self, names: Sequence[str], every_seconds: Sequence[float], seconds: float) -> Taken | None:
         """Take one of these chores that is due and that nobody has, for so many seconds."""
-        values = {"names": list(names), "every": list(every_seconds), "seconds": seconds}
+        values = {"names": list(names), "every": [float(every) for every in every_seconds], "seconds": seconds}
         found = self.rows(_SQL["take"], values)
         return Taken(*found[0]) if found else None
 

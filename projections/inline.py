@@ -1,9 +1,11 @@
 """The projections that every write keeps: the one list of them, for whoever opens the store."""
 
+from projections.asset_files import AssetFilesProjection
 from projections.catalogue import CatalogueProjection
 from projections.images import ImagesProjection
 from projections.imports import ImportsProjection
 from projections.organizations import OrganizationsProjection
+from projections.purchase import PurchasesProjection
 from projections.rates import ConversionsProjection
 from projections.todo import TodoProjection
 
@@ -14,6 +16,8 @@ def inline_projections() -> tuple[
     ImportsProjection,
     ImagesProjection,
     ConversionsProjection,
+    AssetFilesProjection,
+    PurchasesProjection,
     CatalogueProjection,
 ]:
     """The catalogue comes last: its counter row is the one that all writers of an organization want."""
@@ -23,5 +27,7 @@ def inline_projections() -> tuple[
         ImportsProjection(),
         ImagesProjection(),
         ConversionsProjection(),
+        AssetFilesProjection(),
+        PurchasesProjection(),
         CatalogueProjection(),
     )

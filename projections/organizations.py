@@ -155,3 +155,8 @@ class Gate:
     async def touch(self, key_ids: Sequence[UUID]) -> None:
         """Note that keys are in use; at most one write a minute and key."""
         await self._reader.rows(_SQL["touch"] + b" RETURNING 1", [list(key_ids)])
+
+
+async def senders(reader: Reader) -> list[tuple[str, str | None]]:
+    """Return the organizations' names, oldest first, each with where answers to its mails go."""
+    return [(name, reply_to) for name, reply_to in await reader.rows(_SQL["senders"])]

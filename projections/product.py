@@ -24,6 +24,7 @@ COLUMNS = (
     "updated",
     "price_override",
     "tags",
+    "is_mature",
     "search",
     "image",
     "document",
@@ -53,6 +54,7 @@ def product_row(product: Product) -> tuple[Any, ...]:
         product.updated,
         product.price_override_usd,
         TAG_SEPARATOR.join(tags).casefold(),
+        product.is_mature_content,
         vector(
             product.organization,
             (
@@ -73,7 +75,8 @@ def product_row(product: Product) -> tuple[Any, ...]:
 
 
 def _revision(own: int, family: int) -> str:
-    """Return the count of a product's events and, past a point, that of its items' and presences' where it has any."""
+    """Return the count of a product's events and, past a point, that of its family's where it has any: items, presences
+    and digital assets."""
     return f"{own}.{family}" if family else str(own)
 
 

@@ -1,4 +1,4 @@
-"""Products with their items and presences, folded from the log."""
+"""Products with their families, folded from the log."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -8,6 +8,9 @@ from uuid import UUID
 
 import msgspec
 
+from domain.asset import asset as assets
+from domain.asset.asset import Asset
+from domain.asset.events import AssetCreated
 from domain.errors import DeadwaxError
 from domain.event import DomainEvent
 from domain.inventory import inventory
@@ -18,12 +21,12 @@ from domain.presence.presence import Presence
 from domain.product.product import Product, fold
 from domain.vocabulary import EVENTS
 
-NOUNS = ("product", "inventory", "presence")
+NOUNS = ("product", "inventory", "presence", "asset")
 
 EventRow = tuple[bytes, str, bytes, int]
 """Stream (its 16 bytes), topic, body, position."""
 KinRow = tuple[bytes, bytes, str, bytes, int]
-"""The product, and then an event of an item or presence of its."""
+"""The product, and then an event of an item, presence or asset of its."""
 
 
 class UnfoldableEvent(DeadwaxError):
@@ -31,13 +34,14 @@ class UnfoldableEvent(DeadwaxError):
 
 
 class Family(NamedTuple):
-    """A product with its items and presences. `moves` counts the events of those, also of the ones that went;
+    """A product with its items, presences and assets. `moves` counts the events of those, also of the ones that went;
     `items_made` is the number of the newest item.
     """
 
     product: Product
     items: Sequence[Item] = ()
     presences: Sequence[Presence] = ()
+    assets: Sequence[Asset] = ()
     moves: int = 0
     items_made: int = 0
 
@@ -86,6 +90,7 @@ class Replay:
 def _family(product: Product, rows: list[KinRow]) -> Family:
     items: list[Item] = []
     found: list[Presence] = []
+    files: list[Asset] = []
     items_made = 0
     for stream, of_stream in groupby(rows, itemgetter(1)):
         events = list(_decode(stream, (row[1:] for row in of_stream)))
@@ -93,6 +98,9 @@ def _family(product: Product, rows: list[KinRow]) -> Family:
             items_made = max(items_made, events[0].number)
             if (item := inventory.fold(events)) is not None:
                 items.append(item)
+        elif isinstance(events[0], AssetCreated):
+            if (asset := assets.fold(events)) is not None:
+                files.append(asset)
         elif (presence := presences.fold(events)) is not None:
             found.append(presence)
-    return Family(product, items, found, len(rows), items_made)
+    return Family(product, items, found, files, len(rows), items_made)

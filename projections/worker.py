@@ -15,6 +15,9 @@ CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 10
 
 
+_UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
 class WorkerConnection:
     """It is made with its first use, and anew after a failure.
 
@@ -44,7 +47,7 @@ class WorkerConnection:
         """Return True when it was told something, False after so many seconds."""
         try:
             return any(True for _ in self._connected().notifies(timeout=seconds, stop_after=1))
-        except psycopg.Error as error:
+        except _UNREACHABLE as error:
             self.close()
             raise Unavailable from error
 
@@ -55,14 +58,14 @@ class WorkerConnection:
         is_old = self._connection is not None
         try:
             return self._rows(statement, parameters)
-        except psycopg.Error as error:
+        except _UNREACHABLE as error:
             is_dead = self._connection is None or self._connection.broken
             self.close()
             if not (is_old and is_dead):
                 raise Unavailable from error
         try:
             return self._rows(statement, parameters)
-        except psycopg.Error as error:
+        except _UNREACHABLE as error:
             self.close()
             raise Unavailable from error
 

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from api.app import create_app
+from commands.blobs import Blobs
 from commands.bus import Bus
 from commands.organization import CreateKey, CreateOrganization, new_secret
 from commands.settings import Settings
@@ -100,6 +102,15 @@ async def create_presence(
     assert response.status_code == 201, response.text
     created: dict[str, Any] = response.json()
     return created
+
+
+def end_uploads(settings: Settings) -> None:
+    """End the uploads that a test left under way: a bucket with any is not empty."""
+    blobs = Blobs(settings)
+    with psycopg.connect(settings.database_url) as connection:
+        for (blob,) in connection.execute("SELECT blob FROM asset_file").fetchall():
+            blobs.discard(blob)
+    blobs.close()
 
 
 @pytest.fixture

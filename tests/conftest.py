@@ -27,6 +27,7 @@ from engines.reach import reached
 
 pytest_plugins = ["tests.clients"]
 
+SECRET = "a-secret-of-the-tests"
 _TEMPLATE = "DEADWAX_TEST_TEMPLATE"
 _ENGINES = ("database_url", "redis_url", "s3_endpoint_url", "s3_access_key", "s3_secret_key", "s3_bucket")
 _controller = ExitStack()
@@ -110,7 +111,7 @@ def redis_url(engines: tuple[Settings, str], worker_id: str) -> str:
 @pytest.fixture
 def settings(engines: tuple[Settings, str], database_url: str, redis_url: str) -> Settings:
     """What a process of this test runs with."""
-    return replace(engines[0], database_url=database_url, redis_url=redis_url)
+    return replace(engines[0], database_url=database_url, redis_url=redis_url, secret_key=SECRET)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import psycopg
 import uuid_utils.compat
 from hypothesis import strategies as st
 
+from commands.asset import CreateAsset, DeleteAsset, ReviseAsset
 from commands.bus import Bus
 from commands.inventory import AddPhoto, CreateItem, DeleteItem, RemovePhoto, ReviseItem
 from commands.presence import CreatePresence, DeletePresence, RevisePresence
@@ -24,7 +25,7 @@ from domain.presence import form as presence_form
 from tests.scenario import ORGANIZATION
 
 CONTEXT = Context(ORGANIZATION, "key_1", "request-1")
-TABLES = ("product_list", "product_document", "inventory_list", "presence_list")
+TABLES = ("product_list", "product_document", "inventory_list", "presence_list", "asset_list")
 
 _prices = st.sampled_from([None, "1.00", "9.99", "10.00", "34.50"])
 _texts = st.sampled_from([None, "Abbey Road", "abbey\tlane \\N", "Zebra", "\u00c1lbum \u201c7\u201d", 'say "name":'])
@@ -35,6 +36,7 @@ PRODUCTS = st.fixed_dictionaries(
         "catalog_number": st.sampled_from([None, "PCS 7088", "--"]),
         "price_override_usd": st.sampled_from([None, Decimal("20.00")]),
         "tags": st.sampled_from([(), ("rock",), ("Rock & Roll", "100%")]),
+        "is_mature_content": st.booleans(),
     },
 )
 ITEMS = st.fixed_dictionaries(
@@ -60,6 +62,16 @@ PRESENCES = st.fixed_dictionaries(
         "image_url": st.sampled_from([None, "https://example.com/a.jpg", "https://example.com/b.jpg"]),
     },
 )
+ASSETS = st.fixed_dictionaries(
+    {
+        "filename": st.sampled_from(
+            ["cover.png", "Abbey_Road-01.flac", "\u00c1lbum \u201c7\u201d.zip", "a'b\\c.pdf", "--"]
+        ),
+        "content_type": st.sampled_from(["image/png", "image/jpeg", "audio/flac", "application/zip"]),
+    },
+    optional={"display_name": _texts, "description": _texts, "is_primary": st.booleans()},
+)
+REVISED_ASSETS = st.fixed_dictionaries({}, optional={"display_name": _texts, "is_primary": st.booleans()})
 
 
 def new_image() -> Image:
@@ -80,6 +92,7 @@ class Shop:
         self.items: dict[UUID, UUID] = {}
         self.presences: dict[UUID, UUID] = {}
         self.photos: dict[UUID, UUID] = {}
+        self.assets: dict[UUID, UUID] = {}
         self.images: dict[UUID, Image] = {}
 
     def act(self, draw: Callable[..., Any]) -> None:
@@ -115,6 +128,13 @@ class Shop:
         self.presences[id] = product
         return id
 
+    def asset(self, product: UUID, **values: Any) -> UUID:
+        id: UUID = uuid_utils.compat.uuid7()
+        file = {"size_bytes": 99, "sha256": "ab" * 32, "blob": f"{ORGANIZATION}/assets/{id.hex}/file"}
+        self._do(CreateAsset(id=id, product=product, values={**file, **values}))
+        self.assets[id] = product
+        return id
+
     def photo(self, item: UUID) -> UUID:
         image = new_image()
         self._do(AddPhoto(id=item, image=image))
@@ -130,6 +150,9 @@ class Shop:
     def revise_presence(self, presence: UUID, **values: Any) -> None:
         parsed = presence_form.REVISE.parse(values).values
         self._do(RevisePresence(id=presence, product=self.presences[presence], values=parsed))
+
+    def revise_asset(self, asset: UUID, **values: Any) -> None:
+        self._do(ReviseAsset(id=asset, product=self.assets[asset], values=values))
 
     def replace_image(self, product: UUID) -> None:
         image = new_image()
@@ -150,11 +173,15 @@ class Shop:
     def drop_presence(self, presence: UUID) -> None:
         self._do(DeletePresence(presence, self.presences.pop(presence)))
 
+    def drop_asset(self, asset: UUID) -> None:
+        self._do(DeleteAsset(asset, self.assets.pop(asset)))
+
     def drop_product(self, product: UUID) -> None:
         self._do(DeleteProduct(product))
         self.products.remove(product)
         for item in [item for item, of in self.items.items() if of == product]:
             self._forget_item(item)
+        self.assets = {asset: of for asset, of in self.assets.items() if of != product}
         self.presences = {presence: of for presence, of in self.presences.items() if of != product}
 
     def _forget_item(self, item: UUID) -> None:
@@ -168,6 +195,7 @@ _DEEDS: dict[str, tuple[str, st.SearchStrategy[dict[str, Any]]]] = {
     "revise": ("products", PRODUCTS.map(lambda values: {k: v for k, v in values.items() if k != "type"})),
     "item": ("products", ITEMS),
     "presence": ("products", PRESENCES),
+    "asset": ("products", ASSETS),
     "replace_image": ("products", _nothing),
     "remove_image": ("products", _nothing),
     "drop_product": ("products", _nothing),
@@ -177,6 +205,8 @@ _DEEDS: dict[str, tuple[str, st.SearchStrategy[dict[str, Any]]]] = {
     "drop_photo": ("photos", _nothing),
     "revise_presence": ("presences", PRESENCES),
     "drop_presence": ("presences", _nothing),
+    "revise_asset": ("assets", REVISED_ASSETS),
+    "drop_asset": ("assets", _nothing),
 }
 
 

@@ -1,7 +1,8 @@
-"""What a product shows of its items and presences, after whatever happened to them."""
+"""What a product shows of its items, presences and assets, after whatever happened to them."""
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -22,7 +23,8 @@ from domain.event import Change
 from domain.image import Image
 from domain.inventory import inventory as items
 from domain.platforms import PLATFORMS
-from projections import inventory, presence
+from domain.words import vector
+from projections import asset, inventory, presence
 from projections.base import Reader
 from projections.documents import fill
 from projections.inline import inline_projections
@@ -35,6 +37,7 @@ from tests.shop import Shop, rows
 
 SUMMARY = ItemSummary.__struct_fields__
 HERE = "http://here"
+_WORDS = re.compile(r"[^\s':]+(?='?:)")
 FOR_SALE = {"received", "ready-to-sell", "listed"}
 
 
@@ -51,12 +54,16 @@ def shop(bus: Bus) -> Shop:
 
 
 class Shown(NamedTuple):
-    """A product, its items and its presences, oldest first, each as its own endpoint answers it."""
+    """A product, its items, presences and assets, oldest first, each as its own endpoint answers it; whether it is
+    among those that are fit for Redbubble, and the words that it is found by."""
 
     product: dict[str, Any]
     revision: str
     items: list[dict[str, Any]]
     presences: list[dict[str, Any]]
+    assets: list[dict[str, Any]]
+    is_fit: bool
+    words: str
 
 
 def look(database_url: str, shop: Shop) -> list[Shown]:
@@ -72,12 +79,16 @@ async def _look(database_url: str, shop: Shop) -> list[Shown]:
             assert row is not None
             items = [await inventory.detail(reader, ORGANIZATION, item) for item, of in shop.items.items() if of == id]
             presences = await presence.of_product(reader, ORGANIZATION, id)
+            assets = await asset.of_product(reader, ORGANIZATION, id)
+            [listed] = await reader.rows(b"SELECT redbubble, search::text FROM product_list WHERE id = %b", [id])
             found.append(
                 Shown(
                     json.loads(fill(row.document, HERE)),
                     row.revision,
                     [json.loads(fill(item or "", HERE)) for item in items],
                     json.loads(f"[{presences}]"),
+                    json.loads(f"[{assets}]"),
+                    *listed,
                 )
             )
     return found
@@ -85,7 +96,7 @@ async def _look(database_url: str, shop: Shop) -> list[Shown]:
 
 def expected(shown: Shown, uploaded: Image | None) -> dict[str, Any]:
     """Return what the product has to say of its family, in plain Python."""
-    product, _, items, presences = shown
+    product, _, items, presences, assets, _, _ = shown
     offers = [
         Decimal(price)
         for item in items
@@ -107,7 +118,7 @@ def expected(shown: Shown, uploaded: Image | None) -> dict[str, Any]:
         "total_inventory_count": len(items),
         "listed_inventory_count": count("listed"),
         "available_inventory_count": count("received", "ready-to-sell"),
-        "has_primary_asset": False,
+        "has_primary_asset": bool(assets),
         "inventory_items": [{name: item[name] for name in SUMMARY} for item in items],
         "available_platforms": len([p for p in PLATFORMS if p.supports_digital or product["type"] == "physical"]),
         "marketplace_presences": [p for p in presences if p["status"] not in {"ended", "removed", "sold"}],
@@ -116,6 +127,25 @@ def expected(shown: Shown, uploaded: Image | None) -> dict[str, Any]:
             **{name: latest.get(name) for name in ("external_url", "external_listing_id", "status")},
         },
     }
+
+
+def is_fit(shown: Shown) -> bool:
+    """Say whether the product is fit for Redbubble and not there yet, in plain Python."""
+    kinds = [found["content_type"] for found in shown.assets if found["is_primary"]]
+    places = {
+        found["platform"]["slug"] for found in shown.presences if found["status"] in {"active", "draft", "paused"}
+    }
+    is_free = shown.product["type"] == "digital" and not shown.product["is_mature_content"]
+    return is_free and "redbubble" not in places and kinds in [["image/png"], ["image/jpeg"]]
+
+
+def words_of(shown: Shown) -> set[str]:
+    """Return the words that the product is to be found by, as they are stored."""
+    number = shown.product["catalog_number"]
+    own = vector(ORGANIZATION, [shown.product["title"], number, *shown.product["tags"]], [number])
+    return set(_WORDS.findall(own)).union(
+        *(_WORDS.findall(vector(ORGANIZATION, [found["filename"]])) for found in shown.assets)
+    )
 
 
 @pytest.mark.parametrize("length", [8, 30])
@@ -127,10 +157,18 @@ def test_a_product_shows_its_family_as_it_is(bus: Bus, database_url: str, length
         for _ in range(length):
             shop.act(data.draw)
         for id, shown in zip(shop.products, look(database_url, shop), strict=True):
-            product, _, items, _ = shown
+            product, items = shown.product, shown.items
             assert list(product) == list(ProductDocument.__struct_fields__)
             for item in items:
                 assert item["product"] == {name: product[name] for name in item["product"]}
+            assert [found["is_primary"] for found in shown.assets].count(True) == bool(shown.assets)
+            assert shown.is_fit is is_fit(shown)
+            for found in shown.assets:
+                assert set(_WORDS.findall(vector(ORGANIZATION, [found["filename"]]))) <= set(
+                    _WORDS.findall(shown.words)
+                )
+            if not shown.assets and product["title"]:
+                assert "flac" not in shown.words
             wanted = expected(shown, shop.images.get(id))
             product["available_platforms"] = len(product["available_platforms"])
             assert {name: product[name] for name in wanted} == wanted
@@ -264,9 +302,9 @@ class Recorder(Store):
 def test_an_item_shows_its_product_as_it_is_called_now(shop: Shop, database_url: str) -> None:
     id = shop.product(title="Abbey Road", type="physical", catalog_number="PCS 7088")
     shop.item(id, status="received", condition_item="vg_plus")
-    [[_, _, [item], _]] = look(database_url, shop)
+    [[_, _, [item], *_]] = look(database_url, shop)
     assert (item["title"], item["resolved_sku"]) == ("Abbey Road \u2014 VG+", "PCS-7088-001")
     shop.revise(id, title="Help!", catalog_number="PMC 1255")
-    [[product, _, [item], _]] = look(database_url, shop)
+    [[product, _, [item], *_]] = look(database_url, shop)
     assert (item["title"], item["resolved_sku"]) == ("Help! \u2014 VG+", "PMC-1255-001")
     assert product["inventory_items"] == [{name: item[name] for name in SUMMARY}]

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 import uuid_utils.compat
 
+from commands.asset import CreateAsset, DeleteAsset, ReviseAsset
 from commands.bus import Bus
 from commands.inventory import AddPhoto, CreateItem, DeleteItem, RemovePhoto, ReviseItem
 from commands.presence import DUPLICATE, CreatePresence, DeletePresence, RevisePresence
@@ -18,6 +19,7 @@ from commands.save import Receipt, Replayed, Saved
 from commands.store import Store
 from commands.work import Context
 from domain import ids
+from domain.asset import asset as assets
 from domain.errors import Busy, Invalid, NotFound
 from domain.image import Image
 from domain.inventory import inventory
@@ -69,7 +71,12 @@ def presence_of(product: UUID, listing: str | None = None, platform: str = "plat
     return CreatePresence(id=uuid_utils.compat.uuid7(), product=product, values=PRESENCE_FORM.parse(sent).values)
 
 
-def made(bus: Bus, command: CreateItem | CreatePresence) -> UUID:
+def asset_of(product: UUID, **values: Any) -> CreateAsset:
+    file = {"filename": "a.zip", "content_type": "application/zip", "size_bytes": 9, "sha256": "ab" * 32, "blob": "k"}
+    return CreateAsset(id=uuid_utils.compat.uuid7(), product=product, values={**file, **values})
+
+
+def made(bus: Bus, command: CreateItem | CreatePresence | CreateAsset) -> UUID:
     bus.execute(command, CONTEXT)
     assert command.id is not None
     return command.id
@@ -148,6 +155,36 @@ def test_no_child_outlives_a_product_that_is_deleted_while_it_is_made(bus: Bus, 
     born = rows(database_url, "SELECT count(*) FROM events WHERE topic ~ '^(inventory|presence).created'")
     died = rows(database_url, "SELECT count(*) FROM events WHERE topic ~ '^(inventory|presence).deleted'")
     assert born == died == [(25 + kept,)]
+
+
+def test_of_assets_made_moved_and_deleted_at_once_one_is_primary(bus: Bus, other: Bus, database_url: str) -> None:
+    product = new_product(bus, type="digital")
+    primary = "SELECT count(*) FILTER (WHERE is_primary) FROM asset_list"
+    commands = [asset_of(product, is_primary=number % 2 == 0) for number in range(8)]
+    together(*zip([bus, other] * 4, commands, strict=True))
+    assert rows(database_url, primary) == [(1,)]
+    ids = [command.id for command in commands]
+    outcomes = together(
+        *((bus, ReviseAsset(id=id, product=product, values={"is_primary": True})) for id in ids[:4]),
+        *((other, DeleteAsset(id, product)) for id in ids[2:6]),
+    )
+    assert all(isinstance(outcome, Saved | NotFound) for outcome in outcomes)
+    assert rows(database_url, primary) == [(1,)]
+    left = [asset for id in ids if (asset := bus.store.load(id, assets.fold)) is not None]
+    assert sum(asset.is_primary for asset in left) == 1
+    assert len(left) == 4
+
+
+def test_no_asset_outlives_a_product_that_is_deleted_while_it_is_made(bus: Bus, other: Bus, database_url: str) -> None:
+    for _ in range(10):
+        product = new_product(bus, type="digital")
+        kept = made(bus, asset_of(product))
+        gone, *_ = together(
+            (bus, DeleteProduct(product)), (other, asset_of(product)), (other, DeleteAsset(kept, product))
+        )
+        assert isinstance(gone, Saved)
+    assert rows(database_url, "SELECT id FROM child") == rows(database_url, "SELECT id FROM asset_list") == []
+    assert rows(database_url, "SELECT id FROM asset_file WHERE free_since IS NULL") == []
 
 
 def test_items_made_at_once_have_numbers_without_gaps(bus: Bus, other: Bus) -> None:

@@ -22,7 +22,8 @@ def test_an_empty_database_gets_every_migration_once_in_their_order(empty_databa
     names = [migration.name for migration in migrations()]
     assert migrate(empty_database) == names
     assert migrate(empty_database) == []
-    assert [migration.number for migration in migrations()] == list(range(1, len(names) + 1))
+    numbers = [migration.number for migration in migrations()]
+    assert numbers == sorted({*numbers})
 
 
 def test_two_migrators_take_turns(empty_database: str) -> None:

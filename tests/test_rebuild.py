@@ -59,6 +59,10 @@ def fill(bus: Bus, count: int) -> None:
         item = shop.item(id, status="listed", name="a\tb\\N", price_total_usd="9.99", condition_comments="\\.")
         shop.photo(item)
         shop.presence(id, platform_uid="plat_redbubble", status="active", external_url="https://example.com/\\")
+    for n in range(count // 7):
+        pack = shop.product(title=f"Pack {n}", type="digital", is_mature_content=n % 3 == 0)
+        shop.asset(pack, filename="c'over\\.png", content_type="image/png")
+        shop.asset(pack, filename="Abbey_Road-01.flac", content_type="audio/flac", is_primary=n % 2 == 0)
     for id in ids[::5]:
         bus.execute(ReviseProduct(id=id, values={"year": "1969"}, music_label_name="Apple"), CONTEXT)
     for id in ids[::11]:

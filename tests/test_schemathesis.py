@@ -12,21 +12,31 @@ import httpx
 import pytest
 
 from commands.settings import Settings
-from tests.clients import INVENTORY, PRODUCTS, Key, make_key
+from domain import ids
+from tests.clients import INVENTORY, PRODUCTS, Key, end_uploads, make_key
+from tests.selling import bus_of, sold
 from tests.server import running
 
 # What a schema cannot say of any request: an Idempotency-Key is for one, an If-Match is for what is there now.
 TAKEN = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429"]
 # What it cannot say of these: a file has a byte at least and a column is named once; a picture is one; a product that
-# is referred to has to be there; what has been shipped does not become a draft; one listing is there once.
+# is referred to has to be there; what has been shipped does not become a draft; one listing is there once; an asset
+# that is primary stays it; a name is more than a path; an upload is complete when its parts are there; what is sold has
+# files, an address has a domain that there can be; a revoked purchase is not mailed.
 MAY_REFUSE = {
     "POST /api/v1/imports/",
     "POST /api/v1/products/{uid}/image/",
     "POST /api/v1/inventory/{uid}/assets/",
+    "POST /api/v1/products/{uid}/digital-assets/",
+    "POST /api/v1/products/{uid}/digital-assets/uploads/",
+    "POST /api/v1/products/{uid}/digital-assets/uploads/{upload_uid}/complete/",
+    "PATCH /api/v1/digital/assets/{uid}/",
     "POST /api/v1/inventory/",
     "PATCH /api/v1/inventory/{uid}/",
     "POST /api/v1/products/{uid}/marketplace-presences/",
     "PATCH /api/v1/products/{uid}/marketplace-presences/{id}/",
+    "POST /api/v1/digital/fulfill/",
+    "POST /api/v1/digital/purchases/{uid}/resend-email/",
 }
 EVERYTHING_BUT_KEYS = "--exclude-path-regex=/api-keys/"
 
@@ -36,23 +46,42 @@ def port(plain_settings: Settings, tmp_path: Path) -> Iterator[int]:
     log = tmp_path / "api.log"
     with running(plain_settings, log) as port:
         yield port
+    end_uploads(plain_settings)
     assert "unexpected error" not in log.read_text()
 
 
-def there(port: int, key: str) -> dict[str, dict[str, str]]:
+def there(port: int, key: str, purchase: str) -> dict[str, dict[str, str]]:
     """Make one object of each kind; return the parameters of the operations that find it. What deletes finds none."""
     headers = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:
         product = client.post(PRODUCTS, json={"title": "Abbey Road"}).json()["uid"]
         item = client.post(INVENTORY, json={"product_uid": product}).json()["uid"]
         presences = f"{PRODUCTS}{product}/marketplace-presences/"
+        assets = f"{PRODUCTS}{product}/digital-assets/"
+        asset = client.post(assets, files={"file": ("a.zip", b"PK")}).json()["uid"]
+        upload = client.post(f"{assets}uploads/", json={"filename": "a.zip", "size": 5}).json()["uid"]
         number = str(client.post(presences, json={"platform_uid": "plat_ebay"}).json()["id"])
     found = {
         "/api/v1/products/{uid}/": ("GET PATCH", {"path.uid": product}),
         "/api/v1/products/{uid}/image/": ("POST", {"path.uid": product}),
+        "/api/v1/products/{uid}/digital-assets/": ("GET POST", {"path.uid": product}),
+        "/api/v1/products/{uid}/digital-assets/uploads/": ("POST", {"path.uid": product}),
+        "/api/v1/products/{uid}/digital-assets/uploads/{upload_uid}/": (
+            "GET",
+            {"path.uid": product, "path.upload_uid": upload},
+        ),
+        "/api/v1/products/{uid}/digital-assets/uploads/{upload_uid}/complete/": (
+            "POST",
+            {"path.uid": product, "path.upload_uid": upload},
+        ),
+        "/api/v1/digital/assets/{uid}/": ("GET PATCH", {"path.uid": asset}),
         "/api/v1/inventory/{uid}/": ("GET PATCH", {"path.uid": item}),
         "/api/v1/inventory/{uid}/assets/": ("GET POST", {"path.uid": item}),
         "/api/v1/products/{uid}/marketplace-presences/": ("GET POST", {"path.uid": product}),
+        "/api/v1/digital/purchases/{uid}/": ("GET", {"path.uid": purchase}),
+        "/api/v1/digital/purchases/{uid}/resend-email/": ("POST", {"path.uid": purchase}),
+        "/api/v1/digital/purchases/{uid}/revoke/": ("POST", {"path.uid": purchase}),
+        "/api/v1/digital/purchases/{uid}/restore/": ("POST", {"path.uid": purchase}),
         "/api/v1/products/{uid}/marketplace-presences/{id}/": ("GET PATCH", {"path.uid": product, "path.id": number}),
     }
     return {f"{method} {path}": at for path, (methods, at) in found.items() for method in methods.split()}
@@ -95,8 +124,10 @@ def schemathesis(folder: Path, port: int, key: str, seconds: int, *arguments: st
 
 def test_answers_are_what_the_document_says(port: int, key: Key, database_url: str, tmp_path: Path) -> None:
     # Without admin: with it, a run finds its own key in the list and ends it.
+    with bus_of(database_url) as bus:
+        purchase = ids.uid(ids.PURCHASE, sold(bus, key.organization))
     careful = make_key(database_url, scopes=("read", "write"), of=key.organization).text
-    (tmp_path / "schemathesis.toml").write_text(configuration(there(port, careful)))
+    (tmp_path / "schemathesis.toml").write_text(configuration(there(port, careful, purchase)))
     phases = "--phases=examples,coverage,fuzzing"
     made = schemathesis(tmp_path, port, careful, 18, phases, EVERYTHING_BUT_KEYS, "--max-examples=5")
     made += schemathesis(tmp_path, port, careful, 4, "--phases=stateful", EVERYTHING_BUT_KEYS, "--max-examples=5")

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from api.cli import app
 from commands.settings import Settings, SettingsError, declared, mask
+from engines.secret import kept_secret
 
 S3 = {"S3_ENDPOINT_URL": "https://s3.example/", "S3_ACCESS_KEY": "a", "S3_SECRET_KEY": "b"}
 
@@ -28,6 +29,8 @@ def test_values_are_converted() -> None:
             "DEADWAX_DATA": "~/records",
             "DEADWAX_TRUSTED_PROXIES": "10.1.2.3, 10.0.0.0/8,",
             "DEADWAX_BODY_TIMEOUT_SECONDS": "1.5",
+            "DEADWAX_ASSET_TYPES": "Audio/*, application/zip,",
+            "S3_PUBLIC_URL": "https://files.example:8443/",
             "PUBLIC_URL": "https://shop.example/",
         }
     )
@@ -35,6 +38,8 @@ def test_values_are_converted() -> None:
     assert settings.data == Path("~/records").expanduser()
     assert settings.trusted_proxies == ("10.1.2.3/32", "10.0.0.0/8")
     assert settings.body_timeout_seconds == 1.5
+    assert settings.asset_types == ("audio/*", "application/zip")
+    assert settings.s3_public_url == "https://files.example:8443"
     assert (settings.public_url, settings.s3_endpoint_url) == ("https://shop.example", "https://s3.example")
 
 
@@ -49,7 +54,12 @@ def test_values_are_converted() -> None:
         ("DATABASE_URL", "mysql://u:hush@h/d", "postgresql://"),
         ("REDIS_URL", "localhost:6379", "redis://"),
         ("S3_BUCKET", "My Files", "3 to 63"),
+        ("S3_PUBLIC_URL", "https://cdn.example/files", "no path"),
+        ("DEADWAX_ASSET_TYPES", "audio/*,zip", "content types"),
         ("PUBLIC_URL", "shop.example", "https://host"),
+        ("SMTP_URL", "mail.example:587", "smtp://user:password@host:587"),
+        ("MAIL_FROM", "Shop <shop@example.com>", "an address"),
+        ("MAIL_FROM", "shop@example.com\r\nBcc: a@example.com", "an address"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_its_variable(variable: str, value: str, expected: str) -> None:
@@ -113,3 +123,32 @@ def test_every_setting_is_shown_with_its_source_and_no_secret(monkeypatch: pytes
     assert rows["DEADWAX_PORT"]["source"] == "environment"
     assert (rows["DEADWAX_HOST"]["value"], rows["DEADWAX_HOST"]["source"]) == ("127.0.0.1", "default")
     assert rows["S3_SECRET_KEY"]["value"] == "****"
+
+
+def test_a_secret_is_not_repeated_where_it_is_wrong() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"DEADWAX_SECRET_KEY": "hush"})
+    assert str(caught.value) == "DEADWAX_SECRET_KEY: expected a secret of 16 characters or more, not '****'"
+
+
+def test_mails_need_to_know_where_they_lead_and_whom_they_are_from() -> None:
+    mail = {"SMTP_URL": "smtp://u:p@mail.example:587?starttls=always", "MAIL_FROM": "shop@example.com"}
+    with pytest.raises(SettingsError, match="PUBLIC_URL"):
+        Settings.load(mail)
+    settings = Settings.load({**mail, "PUBLIC_URL": "https://shop.example"})
+    [shown] = [row.value for row in settings.shown() if row.name == "smtp_url"]
+    assert shown == "smtp://u:****@mail.example:587?starttls=always"
+
+
+def test_without_a_public_address_links_lead_to_this_machine() -> None:
+    assert Settings(public_url="https://shop.example").base_url == "https://shop.example"
+    assert Settings(host="::", port=9000).base_url == "http://[::1]:9000"
+    assert Settings(host="127.0.0.1").base_url == "http://127.0.0.1:8000"
+
+
+def test_a_data_folder_keeps_its_secret_for_its_owner_alone(tmp_path: Path) -> None:
+    secret = kept_secret(tmp_path)
+    assert len(secret) >= 32
+    assert kept_secret(tmp_path) == secret
+    [path] = tmp_path.iterdir()
+    assert path.stat().st_mode & 0o077 == 0

@@ -7,7 +7,7 @@ import redis
 from dramatiq.broker import Broker as DramatiqBroker
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.errors import ConnectionError as BrokerConnectionError
+from dramatiq.errors import BrokerConnectionError
 from dramatiq.worker import Worker
 
 from domain.errors import Unavailable
@@ -18,22 +18,21 @@ QUEUE = "deadwax"
 HEARTBEAT_TIMEOUT_MS = 5_000
 MAINTENANCE_CHANCE_PER_MILLION = 1_000_000
 DEAD_MESSAGE_TTL_MS = 3_600_000
-POLL_MS = 200
 CONNECT_TIMEOUT_SECONDS = 2.0
 ANSWER_TIMEOUT_SECONDS = 5.0
 _STOP_MS = 1_500
 
 
 class Broker:
-    """One process's end of one queue. There is no retry and no time limit here: the to-do list counts attempts.
+    """One process's end of one queue, looked at every `poll_ms` while it is empty.
 
-    A message is fetched for each thread and for `ahead` more; what waits here cannot run in another process.
+    There is no retry and no time limit here: the to-do list counts attempts.
     """
 
-    def __init__(self, url: str, queue: str = QUEUE, ahead: int = 0) -> None:
+    def __init__(self, url: str, queue: str, poll_ms: int) -> None:
         self._broker = _connect(url)
         self._queue = queue
-        self._ahead = ahead
+        self._poll_ms = poll_ms
         self._actors: dict[str, dramatiq.Actor[..., None]] = {}
         self._worker: Worker | None = None
 
@@ -49,10 +48,10 @@ class Broker:
         except (redis.RedisError, BrokerConnectionError, OSError) as error:
             raise Unavailable("The message broker cannot be reached right now.") from error
 
-    def start(self, threads: int) -> None:
-        """Run messages in so many threads of this process."""
-        self._worker = Worker(self._broker, worker_threads=threads, worker_timeout=POLL_MS)
-        self._worker.queue_prefetch = threads + self._ahead
+    def start(self, threads: int, fetched: int) -> None:
+        """Run messages in so many threads of this process. As many as are `fetched` run or wait here for a thread."""
+        self._worker = Worker(self._broker, worker_threads=threads, worker_timeout=self._poll_ms)
+        self._worker.queue_prefetch = fetched
         self._worker.start()
 
     def stop(self) -> None:

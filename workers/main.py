@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import structlog
 
@@ -17,22 +16,18 @@ from commands.bus import Bus
 from commands.settings import Settings, SettingsError
 from commands.store import Store
 from domain.errors import DeadwaxError
-from projections import images, imports
 from projections.chores import Chores
 from projections.inline import inline_projections
 from projections.todo import News, Todo
+from workers.chores import chores
 from workers.dispatcher import Listener
-from workers.images import Collector, SmallSizes
-from workers.imports import ImportWork
+from workers.kinds import Tools, kinds
 from workers.lane import Lane
 from workers.leases import Leases
-from workers.rates import LOOK_SECONDS, RatesWork
 from workers.runner import Kind
-from workers.scheduler import Chore, Scheduler
+from workers.scheduler import Scheduler
 from workers.tally import Tally
 
-SWEEP_SECONDS = 600.0
-RECEIPTS_KEPT_SECONDS = 48 * 3600
 END_SECONDS = 4.5
 RESTART_SECONDS = 1.0
 _ONE = "--one"
@@ -43,7 +38,7 @@ def main(arguments: list[str]) -> int:
     """Run the processes that the settings ask for; a single one runs here."""
     try:
         settings = Settings.load()
-        settings.require("database_url", "redis_url", "s3_endpoint_url")
+        settings.require("database_url", "redis_url", "s3_endpoint_url", "secret_key")
         logs.configure(settings.log_format, settings.log_level)
         if _ONE in arguments:
             serve(settings, parent=os.getppid())
@@ -57,36 +52,24 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def kinds(settings: Settings, bus: Bus, blobs: Blobs) -> list[Kind]:
-    """Return all the work there is."""
-    image = partial(SmallSizes.take, settings.database_url, blobs)
-    return [
-        # It counts its own attempts, and ends as failed.
-        Kind(imports.KIND, partial(ImportWork.take, bus, blobs), max_fruitless=None, is_prompt=False),
-        Kind(images.KIND, image, is_prompt=False),
-    ]
-
-
-def serve(
-    settings: Settings, parent: int | None = None, kinds: Callable[[Settings, Bus, Blobs], Sequence[Kind]] = kinds
-) -> None:
-    """Run tasks in this process until it is told to end, or `parent` is gone."""
+def serve(settings: Settings, parent: int | None = None, known: Callable[[Tools], Sequence[Kind]] = kinds) -> None:
+    """Run tasks of all known kinds in this process until it is told to end, or `parent` is gone."""
     stopping = _told_to_end()
     store = Store(settings.database_url, inline_projections(), pool_size=2 * settings.worker_threads + 1)
     blobs = Blobs(settings)
-    bus, tally = Bus(store, rate_max_age_days=settings.rate_max_age_days), Tally()
+    tools, tally = Tools(settings, Bus(store, rate_max_age_days=settings.rate_max_age_days), blobs), Tally()
     leases = Leases(Todo(settings.database_url), stopping, tally)
     leases.start()
-    known = kinds(settings, bus, blobs)
+    found = known(tools)
     lanes = [
-        Lane(settings, [kind for kind in known if kind.is_prompt is is_prompt], bus, leases, tally, stopping)
+        Lane(settings, [kind for kind in found if kind.is_prompt is is_prompt], tools.bus, leases, tally, stopping)
         for is_prompt in (True, False)
     ]
     for lane in lanes:
         lane.start()
     listener = Listener(News(settings.database_url), [lane.wake for lane in lanes])
     listener.start()
-    scheduler = Scheduler(_chores(settings, store, blobs, bus), Chores(settings.database_url), leases)
+    scheduler = Scheduler(chores(tools), Chores(settings.database_url), leases)
     scheduler.start()
     _log.info("working", threads=settings.worker_threads)
     while not stopping.wait(1.0):
@@ -108,25 +91,6 @@ def serve(
     blobs.close()
     _log.info("ended")
     os._exit(0)
-
-
-def _chores(settings: Settings, store: Store, blobs: Blobs, bus: Bus) -> list[Chore]:
-    grace_seconds = settings.image_grace_seconds
-    collector = Collector(settings.database_url, blobs, grace_seconds)
-
-    rates = RatesWork(settings, bus)
-
-    def sweep() -> None:
-        with Todo(settings.database_url) as todo:
-            todo.sweep()
-
-    return [
-        Chore("leases", SWEEP_SECONDS, sweep),
-        Chore("receipts", SWEEP_SECONDS, lambda: store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
-        Chore("rates", LOOK_SECONDS, rates.fetch),
-        Chore("conversions", LOOK_SECONDS, rates.reconvert),
-        Chore("images", min(SWEEP_SECONDS, grace_seconds), collector.collect),
-    ]
 
 
 def serve_many(processes: int) -> None:

@@ -45,7 +45,7 @@ class Scheduler:
 
     def _run(self) -> None:
         names, periods = list(self._chores), [chore.every_seconds for chore in self._chores.values()]
-        are_known = False
+        are_known, is_waiting = False, False
         while not self._stopping.wait(LOOK_SECONDS):
             try:
                 if not are_known:
@@ -53,8 +53,11 @@ class Scheduler:
                     are_known = True
                 while (taken := self._table.take(names, periods, LEASE_SECONDS)) and not self._stopping.is_set():
                     self._do(taken)
+                is_waiting = False
             except Unavailable:
-                _log.warning("waiting", reason="the database cannot be reached")
+                if not is_waiting:
+                    is_waiting = True
+                    _log.warning("waiting", reason="the database cannot be reached")
             except Exception:  # noqa: BLE001 - without it nothing would be done from time to time any more
                 _log.exception("scheduler failed")
 

@@ -3,6 +3,7 @@
 from api.imports import MAP_FIELDS
 from api.openapi.operation import Schema
 from api.openapi.shapes import array_of, ref
+from domain.asset import form as asset
 from domain.choices import PRODUCT_TYPES
 from domain.currencies import CURRENCIES
 from domain.fields import NO_NUL
@@ -12,6 +13,7 @@ from domain.inventory import form as item
 from domain.organization.form import CREATE_KEY
 from domain.presence import form as presence
 from domain.product import form as product
+from domain.purchase import form as purchase
 from domain.rates import USD
 
 FORMS: dict[str, Form] = {
@@ -21,6 +23,9 @@ FORMS: dict[str, Form] = {
     "InventoryItemRevise": item.REVISE,
     "PresenceCreate": presence.CREATE,
     "PresenceRevise": presence.REVISE,
+    "DigitalAssetRevise": asset.REVISE,
+    "DigitalAssetUploadCreate": asset.UPLOAD,
+    "PurchaseCreate": purchase.FULFILL,
     "ApiKeyCreate": CREATE_KEY,
 }
 _ANY_JSON: Schema = {"propertyNames": {"pattern": NO_NUL}, "additionalProperties": ref("JsonValue")}
@@ -32,6 +37,7 @@ def bodies() -> dict[str, Schema]:
         **{name: _with_json(form.schema()) for name, form in FORMS.items()},
         "ImageUpload": _upload("image"),
         "PhotoUpload": _upload("file"),
+        "DigitalAssetCreate": _asset_form(),
         "ImportCreate": _import_form(),
         "JsonValue": {
             "description": "Any JSON without null characters in its texts.",
@@ -59,6 +65,25 @@ def _upload(field: str) -> Schema:
         "type": "object",
         "properties": {field: picture},
         "required": [field],
+        "propertyNames": {"minLength": 1},
+    }
+
+
+def _asset_form() -> Schema:
+    file = {"type": "string", "format": "binary", "minLength": 1, "description": "What buyers download."}
+    fields = {name: field.schema() for name, field in asset.FIELDS.items()}
+    for name in ("display_name", "description"):
+        # A form has no null: what is blank is none.
+        fields[name]["type"] = "string"
+    flag = fields["is_primary"]
+    fields["is_primary"] = {
+        "anyOf": [{"type": "boolean"}, {"enum": ["0", "1", ""]}],
+        **{name: flag[name] for name in ("description", "examples")},
+    }
+    return {
+        "type": "object",
+        "properties": {"file": file, **fields},
+        "required": ["file"],
         "propertyNames": {"minLength": 1},
     }
 

@@ -40,6 +40,8 @@ TAGS = {
     "Products": "Catalogue entries: an album, a sample pack.",
     "Inventory": "The copies of products, one by one.",
     "Marketplace presences": "Where products are represented.",
+    "Digital assets": "The files that buyers of digital products download.",
+    "Digital fulfillment": "What was sold of products' files, and the mails that lead buyers to them.",
     "Media": "Pictures, where answers say they are.",
     "Imports": "Whole files of products, read by a worker.",
     "Reference": "Values that fields choose from.",

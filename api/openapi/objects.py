@@ -5,29 +5,37 @@ from typing import Any
 
 import msgspec
 
-from api.openapi import inventory, presences, products
+from api.openapi import asset_uploads, assets, inventory, presences, products, purchases
 from api.openapi.operation import Schema
 from api.openapi.shapes import MONEY, REF, URL, array_of, page_of
+from domain.asset import form as asset_form
 from domain.fields import Choice
 from domain.form import Form
 from domain.inventory import form as item_form
 from domain.platforms import Platform
 from domain.presence import form as presence_form
 from domain.product import form as product_form
+from domain.purchase import form as purchase_form
 from domain.special_fields import Money
+from projections.asset import AssetDocument
+from projections.asset_upload import UploadDocument
 from projections.image_document import PhotoDocument
 from projections.imports import ImportDocument
 from projections.item_document import ItemDocument
 from projections.organizations import KeyDocument
 from projections.presence_document import PresenceDocument
 from projections.product_document import ProductDocument
+from projections.purchase_document import PurchaseDocument
 
 _TYPES = {
     ProductDocument: "Product",
     ItemDocument: "InventoryItem",
     PresenceDocument: "Presence",
     PhotoDocument: "Photo",
+    AssetDocument: "DigitalAsset",
+    UploadDocument: "DigitalAssetUpload",
     ImportDocument: "Import",
+    PurchaseDocument: "Purchase",
     KeyDocument: "ApiKey",
     Platform: "Platform",
 }
@@ -36,14 +44,15 @@ _NAMES = {
     "ItemSummary": "InventoryItemSummary",
     "CreditDocument": "Credit",
     "PlatformDocument": "Platform",
+    "PartDocument": "DigitalAssetUploadPart",
 }
 _TIMES = frozenset(
     {"created", "updated", "created_at", "updated_at", "price_last_updated", "last_checked_at"}
-    | {"started", "finished", "last_used_at"}
+    | {"started", "finished", "last_used_at", "expires_at", "sent_at", "expires"}
 )
 _FEW = 50
-_PAGED = ("Product", "InventoryItem", "Import", "ApiKey")
-_WHOLE = ("Presence", "Photo", "Platform")
+_PAGED = ("Product", "InventoryItem", "Purchase", "Import", "ApiKey")
+_WHOLE = ("Presence", "Photo", "DigitalAsset", "Platform")
 
 
 def objects() -> dict[str, Schema]:
@@ -58,6 +67,12 @@ def objects() -> dict[str, Schema]:
     _describe(shown["InventoryItem"], item_form.CREATE, inventory.MEANINGS)
     _describe(shown["InventoryItemSummary"], item_form.CREATE, inventory.MEANINGS)
     _describe(shown["Presence"], presence_form.CREATE, presences.MEANINGS)
+    _describe(shown["DigitalAsset"], asset_form.REVISE, assets.MEANINGS)
+    _describe(shown["DigitalAssetUpload"], asset_form.UPLOAD, asset_uploads.MEANINGS)
+    shown["DigitalAssetUploadPart"]["url"].update({**URL, "description": "PUT the part's bytes there; null once done."})
+    _describe(shown["Purchase"], purchase_form.FULFILL, purchases.MEANINGS)
+    shown["Purchase"]["buyer_email"]["type"] = shown["Purchase"]["buyer_name"]["type"] = ["string", "null"]
+    shown["Purchase"]["download_url"].update({"type": "string", "format": "uri"})
     shown["Product"]["price_computed_usd"].update(MONEY)
     shown["Product"]["product_image"].update(URL)
     shown["Import"]["rejects_url"].update(URL)

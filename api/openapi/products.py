@@ -52,8 +52,8 @@ CREATE = _PRODUCT.create(
     PRODUCT_CREATE,
     NEW_PRODUCT,
     description="Only `title` is required.",
-    leads_to=("replaceProductImage", "listPresences", "createPresence"),
+    leads_to=("replaceProductImage", "listPresences", "createPresence", "listDigitalAssets", "createDigitalAsset"),
 )
 GET = _PRODUCT.get()
 REVISE = _PRODUCT.revise(PRODUCT_REVISE, REVISED_PRODUCT)
-DELETE = _PRODUCT.delete(description="Its inventory items and presences go with it.")
+DELETE = _PRODUCT.delete(description="Its inventory items, presences and digital assets go with it.")

@@ -6,7 +6,7 @@ A success is not told here: what it made is an event of the subject's own, and t
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ from domain.task.events import TaskDropped, TaskFailed, TaskRetried
 MAX_ATTEMPTS = 5
 FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 2.0, 300.0
 WORKER_DIED = f"It was begun {MAX_ATTEMPTS} times, and its worker died each time or left it."
-UID_PREFIXES: Mapping[str, str] = {"import": ids.IMPORT, "image": ids.ASSET}
+UID_PREFIXES: Mapping[str, str] = {"import": ids.IMPORT, "image": ids.ASSET, "mail": ids.PURCHASE}
 """What the uid of a subject begins with, by the kind of work."""
 
 
@@ -35,9 +35,9 @@ class Task(Struct, frozen=True, kw_only=True):
     due: datetime | None = None
 
 
-def task_id(organization: UUID, subject: UUID) -> UUID:
+def task_id(subject: UUID) -> UUID:
     """Return the stream that tells of the work owed to a subject."""
-    return ids.named(organization, "task", str(subject))
+    return uuid5(subject, "task")
 
 
 def subject_uid(kind: str, subject: UUID) -> str:
@@ -79,7 +79,7 @@ def drop(state: Task | None, kind: str, subject: UUID, stamp: Stamp) -> TaskDrop
 def _next(state: Task | None, subject: UUID, stamp: Stamp) -> dict[str, Any]:
     """Any of them may be the first: the work itself is owed by an event of its subject."""
     version = 1 if state is None else state.version + 1
-    return stamp.on(task_id(stamp.organization, subject), version)
+    return stamp.on(task_id(subject), version)
 
 
 def evolve(state: Task | None, event: DomainEvent) -> Task | None:

@@ -18,3 +18,7 @@ SELECT k.id, o.name, k.name, k.scopes, k.prefix, k.created, k.revoked, u.used
 FROM api_key AS k JOIN organization AS o ON o.id = k.organization LEFT JOIN api_key_use AS u ON u.id = k.id
 WHERE %(organization)s::uuid IS NULL OR k.organization = %(organization)s::uuid
 ORDER BY k.created, k.id;
+
+-- senders: All organizations with where answers to their mails go, oldest first.
+SELECT o.name, s.reply_to FROM organization AS o LEFT JOIN sender AS s ON s.organization = o.id
+ORDER BY o.created, o.id;

@@ -10,22 +10,23 @@ BEGIN
     FOR live IN
         SELECT relname AS name, array_to_string(reloptions, ', ') AS options FROM pg_class
         WHERE relnamespace = 'public'::regnamespace
-          AND relname IN ('product_list', 'product_document', 'inventory_list', 'presence_list')
+          AND relname IN ('product_list', 'product_document', 'inventory_list', 'presence_list', 'asset_list')
     LOOP
         EXECUTE format('CREATE TABLE rebuilt.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING STORAGE) WITH (%s)',
             live.name, live.name, live.options);
     END LOOP;
     CREATE INDEX inventory_list_product_idx ON rebuilt.inventory_list (organization, product, number);
     CREATE INDEX presence_list_product_idx ON rebuilt.presence_list (organization, product, number);
-    -- Whose every item and presence is or was: the log alone knows those that went.
+    CREATE INDEX asset_list_product_idx ON rebuilt.asset_list (organization, product, created, id);
+    -- Whose every item, presence and asset is or was: the log alone knows those that went.
     CREATE UNLOGGED TABLE rebuilt.kin (id uuid PRIMARY KEY, product uuid NOT NULL);
 END $$;
 
--- find_kin: Note the items and presences that came into the log after a position.
+-- find_kin: Note the items, presences and assets that came into the log after a position.
 INSERT INTO kin (id, product)
 SELECT originator_id, (convert_from(state, 'UTF8')::json ->> 'product')::uuid FROM events
 WHERE notification_id > %(after)s AND notification_id <= %(until)s
-  AND topic IN ('inventory.created.v1', 'presence.created.v1')
+  AND topic IN ('inventory.created.v1', 'presence.created.v1', 'asset.created.v1')
 ON CONFLICT DO NOTHING;
 
 -- index_kin: Let kin be found by product.
@@ -45,7 +46,7 @@ WHERE (%(first)s::uuid IS NULL OR originator_id >= %(first)s::uuid)
   AND topic LIKE 'product.%%'
 ORDER BY originator_id, originator_version;
 
--- kin_events: The events of these products' items and presences, product by product.
+-- kin_events: The events of these products' items, presences and assets, product by product.
 SELECT uuid_send(k.product), uuid_send(e.originator_id), e.topic, e.state, e.notification_id
 FROM kin AS k JOIN events AS e ON e.originator_id = k.id
 WHERE (%(first)s::uuid IS NULL OR k.product >= %(first)s::uuid)
@@ -57,7 +58,7 @@ SELECT uuid_send(originator_id), topic, state, notification_id FROM events
 WHERE originator_id = ANY(%(ids)s) AND topic LIKE 'product.%%'
 ORDER BY originator_id, originator_version;
 
--- kin_events_of: The events of some products' items and presences, product by product.
+-- kin_events_of: The events of some products' items, presences and assets, product by product.
 SELECT uuid_send(k.product), uuid_send(e.originator_id), e.topic, e.state, e.notification_id
 FROM kin AS k JOIN events AS e ON e.originator_id = k.id
 WHERE k.product = ANY(%(ids)s)
@@ -69,38 +70,44 @@ FROM events AS e LEFT JOIN kin AS k ON k.id = e.originator_id
 WHERE e.notification_id > %(after)s AND e.notification_id <= %(until)s
   AND (k.id IS NOT NULL OR e.topic LIKE 'product.%%');
 
--- forget: Take the rows of some products and of their items and presences out of the new tables.
+-- forget: Take the rows of some products and of their families out of the new tables.
 WITH listed AS (DELETE FROM product_list WHERE id = ANY(%(ids)s) RETURNING organization, id),
     documents AS (DELETE FROM product_document WHERE id = ANY(%(ids)s)),
     items AS (
         DELETE FROM inventory_list AS i USING listed AS l
         WHERE i.organization = l.organization AND i.product = l.id
+    ),
+    assets AS (
+        DELETE FROM asset_list AS a USING listed AS l
+        WHERE a.organization = l.organization AND a.product = l.id
     )
 DELETE FROM presence_list AS p USING listed AS l WHERE p.organization = l.organization AND p.product = l.id;
 
 -- compose: What families come to, in the order given.
-SELECT coalesce(p.price, f.computed), document_with(p.document, f.computed, f.nested), f.total_count,
-    f.available_count, f.statuses, f.listed
+SELECT coalesce(p.price, f.computed), document_with(p.document, f.computed, f.nested),
+    CASE WHEN f.words IS NULL THEN p.search ELSE words_with(p.search::tsvector, f.words)::text END,
+    CASE WHEN f.words IS NOT NULL THEN p.search END,
+    f.total_count, f.available_count, f.statuses, f.listed, f.suits_redbubble AND NOT p.is_mature
 FROM unnest(
-    %(ids)s::uuid[], %(organizations)s::uuid[], %(types)s::text[], %(prices)s::numeric[], %(images)s::text[],
-    %(documents)s::text[]
-) WITH ORDINALITY AS p (id, organization, type, price, image, document, place)
+    %(ids)s::uuid[], %(organizations)s::uuid[], %(types)s::text[], %(prices)s::numeric[], %(are_mature)s::boolean[],
+    %(searches)s::text[], %(images)s::text[], %(documents)s::text[]
+) WITH ORDINALITY AS p (id, organization, type, price, is_mature, search, image, document, place)
 CROSS JOIN LATERAL family_of(p.organization, p.id, p.type, p.image) AS f
 ORDER BY p.place;
 
 -- fill_products: Copy finished rows in.
 COPY product_list (
-    id, organization, revision, type, title_key, artist_key, created, updated, price_override, price, tags, search,
-    child_revision, items_made, total_count, available_count, statuses, listed) FROM STDIN;
+    id, organization, revision, type, title_key, artist_key, created, updated, price_override, price, tags, is_mature,
+    search, child_revision, items_made, total_count, available_count, statuses, listed, redbubble) FROM STDIN;
 
 -- fill_documents: Copy finished documents in.
-COPY product_document (id, image, document) FROM STDIN;
+COPY product_document (id, image, document, own_words) FROM STDIN;
 
 -- index_definitions: The live tables' indexes as statements for the new ones.
 SELECT replace(replace(replace(indexdef, ' ON public.', ' ON rebuilt.'),
     'CREATE UNIQUE INDEX ', 'CREATE UNIQUE INDEX IF NOT EXISTS '), 'CREATE INDEX ', 'CREATE INDEX IF NOT EXISTS ')
 FROM pg_indexes WHERE schemaname = 'public'
-  AND tablename IN ('product_list', 'product_document', 'inventory_list', 'presence_list')
+  AND tablename IN ('product_list', 'product_document', 'inventory_list', 'presence_list', 'asset_list')
 ORDER BY indexname;
 
 -- keys_of_new: Make the new tables' indexes of ids their primary keys.
@@ -108,21 +115,26 @@ ALTER TABLE product_list ADD CONSTRAINT product_list_pkey PRIMARY KEY USING INDE
 ALTER TABLE product_document ADD CONSTRAINT product_document_pkey PRIMARY KEY USING INDEX product_document_pkey;
 ALTER TABLE inventory_list ADD CONSTRAINT inventory_list_pkey PRIMARY KEY USING INDEX inventory_list_pkey;
 ALTER TABLE presence_list ADD CONSTRAINT presence_list_pkey PRIMARY KEY USING INDEX presence_list_pkey;
-ANALYZE product_list, product_document, inventory_list, presence_list;
+ALTER TABLE asset_list ADD CONSTRAINT asset_list_pkey PRIMARY KEY USING INDEX asset_list_pkey;
+ANALYZE product_list, product_document, inventory_list, presence_list, asset_list;
 
 -- yield: Wait where autovacuum has the live tables: it gives way to who waits longer than a second, and this lock
 -- stands in nobody else's way.
-LOCK TABLE public.product_list, public.product_document, public.inventory_list, public.presence_list
+LOCK TABLE public.product_list, public.product_document, public.inventory_list, public.presence_list,
+    public.asset_list
 IN SHARE UPDATE EXCLUSIVE MODE;
 
 -- shut: Keep everybody from the live tables, in the order in which writers take them, and from the log.
-LOCK TABLE public.product_list, public.product_document, public.inventory_list, public.presence_list
+LOCK TABLE public.product_list, public.product_document, public.inventory_list, public.presence_list,
+    public.asset_list
 IN ACCESS EXCLUSIVE MODE;
 LOCK TABLE public.events IN EXCLUSIVE MODE;
 
 -- exchange: Let the new tables take the live ones' place.
-DROP TABLE public.product_list, public.product_document, public.inventory_list, public.presence_list;
+DROP TABLE public.product_list, public.product_document, public.inventory_list, public.presence_list,
+    public.asset_list;
 ALTER TABLE product_list SET SCHEMA public;
 ALTER TABLE product_document SET SCHEMA public;
 ALTER TABLE inventory_list SET SCHEMA public;
 ALTER TABLE presence_list SET SCHEMA public;
+ALTER TABLE asset_list SET SCHEMA public;

@@ -1,0 +1,31 @@
+"""All the work there is: one line a kind."""
+
+from functools import partial
+from typing import NamedTuple
+
+from commands.blobs import Blobs
+from commands.bus import Bus
+from commands.settings import Settings
+from projections import images, imports, purchase
+from workers.images import SmallSizes
+from workers.imports import ImportWork
+from workers.mail import MailWork, Office
+from workers.runner import Kind
+
+
+class Tools(NamedTuple):
+    """What work is done with; all threads of a process share it."""
+
+    settings: Settings
+    bus: Bus
+    blobs: Blobs
+
+
+def kinds(tools: Tools) -> list[Kind]:
+    image = partial(SmallSizes.take, tools.settings.database_url, tools.blobs)
+    return [
+        # It counts its own attempts, and ends as failed.
+        Kind(imports.KIND, partial(ImportWork.take, tools.bus, tools.blobs), max_fruitless=None, is_prompt=False),
+        Kind(images.KIND, image, is_prompt=False),
+        Kind(purchase.KIND, partial(MailWork.take, Office.opened(tools.settings, tools.bus))),
+    ]
