@@ -11,6 +11,7 @@ from litestar.routes import HTTPRoute
 from api import (
     asset_uploads,
     assets,
+    connections,
     docs,
     errors,
     health,
@@ -70,6 +71,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *images.HANDLERS,
             *purchases.HANDLERS,
             *media.HANDLERS,
+            *connections.HANDLERS,
             *reference.HANDLERS,
             *rates.HANDLERS,
             *keys.HANDLERS,

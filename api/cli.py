@@ -5,6 +5,7 @@ import sys
 import typer
 
 from api import (
+    cli_connections,
     cli_erase,
     cli_export,
     cli_import,
@@ -36,6 +37,7 @@ _GROUPS = (
     cli_mail,
     cli_erase,
     cli_todo,
+    cli_connections,
     cli_projections,
     cli_sandbox,
     cli_settings,

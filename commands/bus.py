@@ -9,7 +9,18 @@ from uuid import UUID
 
 import uuid_utils.compat
 
-from commands import asset, asset_uploads, inventory, organization, presence, product, product_batch, purchase, task
+from commands import (
+    asset,
+    asset_uploads,
+    connection,
+    inventory,
+    organization,
+    presence,
+    product,
+    product_batch,
+    purchase,
+    task,
+)
 from commands.imports import job
 from commands.recorder import Guard
 from commands.save import Receipt, Saved
@@ -44,6 +55,7 @@ HANDLERS: Mapping[Any, Handler] = {
     **asset.HANDLERS,
     **asset_uploads.HANDLERS,
     **purchase.HANDLERS,
+    **connection.HANDLERS,
     **job.HANDLERS,
     **task.HANDLERS,
 }

@@ -85,8 +85,25 @@ class Settings(Struct, frozen=True, kw_only=True):
         Origin, Setting("S3_PUBLIC_URL", "Where clients reach the S3 server; empty: where the API does")
     ] = ""
     secret_key: Annotated[
-        SecretKey, Setting("DEADWAX_SECRET_KEY", "What the links that buyers get are made with; keep it", secret=True)
+        SecretKey,
+        Setting("DEADWAX_SECRET_KEY", "What buyers' links are made and credentials sealed with; keep it", secret=True),
     ] = ""
+    previous_secret_key: Annotated[
+        str,
+        Setting(
+            "DEADWAX_PREVIOUS_SECRET_KEY", "The one before: what it sealed can be opened still, for reseal", secret=True
+        ),
+    ] = ""
+    ebay_client_id: Annotated[str, Setting("EBAY_CLIENT_ID", "This deployment's application at eBay")] = ""
+    ebay_client_secret: Annotated[str, Setting("EBAY_CLIENT_SECRET", "Its secret", secret=True)] = ""
+    ebay_ru_name: Annotated[
+        str, Setting("EBAY_RU_NAME", "Its RuName, which leads back to /api/v1/marketplace-connections/callback/")
+    ] = ""
+    ebay_api_url: Annotated[HttpUrl, Setting("EBAY_API_URL", "Where eBay's API is")] = "https://api.ebay.com"
+    ebay_auth_url: Annotated[HttpUrl, Setting("EBAY_AUTH_URL", "Where sellers consent at eBay")] = (
+        "https://auth.ebay.com"
+    )
+    discogs_api_url: Annotated[HttpUrl, Setting("DISCOGS_API_URL", "Where Discogs' API is")] = "https://api.discogs.com"
     smtp_url: Annotated[SmtpUrl, Setting("SMTP_URL", "Mail server; empty: mails are files in the data folder")] = ""
     mail_from: Annotated[MailAddress, Setting("MAIL_FROM", "Address that mails are sent from")] = "deadwax@localhost"
 

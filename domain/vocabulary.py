@@ -1,6 +1,15 @@
 """Every event type of the log, by its pinned topic. A topic never changes; a changed meaning is a new topic."""
 
 from domain.asset.events import AssetCreated, AssetDeleted, AssetRevised
+from domain.connection.events import (
+    ConnectionCreated,
+    ConnectionDeleted,
+    ConnectionRefused,
+    ConnectionRevised,
+    ConnectionTestRequested,
+    ConnectionVerified,
+    CredentialsReplaced,
+)
 from domain.credit.events import ArtistCreated, LabelCreated
 from domain.event import DomainEvent
 from domain.imports.events import (
@@ -69,6 +78,13 @@ EVENTS: dict[str, type[DomainEvent]] = {
         PurchaseRestored,
         DownloadOpened,
         BuyerErased,
+        ConnectionCreated,
+        ConnectionRevised,
+        CredentialsReplaced,
+        ConnectionTestRequested,
+        ConnectionVerified,
+        ConnectionRefused,
+        ConnectionDeleted,
         ImportRequested,
         ImportAttempted,
         ImportRecognised,

@@ -2,6 +2,7 @@
 
 from projections.asset_files import AssetFilesProjection
 from projections.catalogue import CatalogueProjection
+from projections.connection import ConnectionsProjection
 from projections.images import ImagesProjection
 from projections.imports import ImportsProjection
 from projections.organizations import OrganizationsProjection
@@ -15,6 +16,7 @@ def inline_projections() -> tuple[
     TodoProjection,
     ImportsProjection,
     ImagesProjection,
+    ConnectionsProjection,
     ConversionsProjection,
     AssetFilesProjection,
     PurchasesProjection,
@@ -26,6 +28,7 @@ def inline_projections() -> tuple[
         TodoProjection(),
         ImportsProjection(),
         ImagesProjection(),
+        ConnectionsProjection(),
         ConversionsProjection(),
         AssetFilesProjection(),
         PurchasesProjection(),

@@ -5,6 +5,7 @@ from api.openapi.operation import Schema
 from api.openapi.shapes import array_of, ref
 from domain.asset import form as asset
 from domain.choices import PRODUCT_TYPES
+from domain.connection import form as connection
 from domain.currencies import CURRENCIES
 from domain.fields import NO_NUL
 from domain.form import Form
@@ -26,6 +27,8 @@ FORMS: dict[str, Form] = {
     "DigitalAssetRevise": asset.REVISE,
     "DigitalAssetUploadCreate": asset.UPLOAD,
     "PurchaseCreate": purchase.FULFILL,
+    "MarketplaceConnectionCreate": connection.CREATE,
+    "MarketplaceConnectionRevise": connection.REVISE,
     "ApiKeyCreate": CREATE_KEY,
 }
 _ANY_JSON: Schema = {"propertyNames": {"pattern": NO_NUL}, "additionalProperties": ref("JsonValue")}
@@ -54,7 +57,7 @@ def bodies() -> dict[str, Schema]:
 def _with_json(form: Schema) -> Schema:
     """Say of the fields that are whole JSON objects what may be in them."""
     for schema in form["properties"].values():
-        if "object" in schema.get("type", ()):
+        if "object" in schema.get("type", ()) and "properties" not in schema:
             schema.update(_ANY_JSON)
     return form
 

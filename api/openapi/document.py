@@ -42,6 +42,7 @@ TAGS = {
     "Marketplace presences": "Where products are represented.",
     "Digital assets": "The files that buyers of digital products download.",
     "Digital fulfillment": "What was sold of products' files, and the mails that lead buyers to them.",
+    "Marketplace connections": "Accounts on marketplaces, which workers read and write.",
     "Media": "Pictures, where answers say they are.",
     "Imports": "Whole files of products, read by a worker.",
     "Reference": "Values that fields choose from.",

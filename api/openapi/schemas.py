@@ -1,6 +1,6 @@
 """The components of the OpenAPI document, put together."""
 
-from api.openapi import product_batch, rates
+from api.openapi import connections, product_batch, rates
 from api.openapi.bodies import bodies
 from api.openapi.objects import objects
 from api.openapi.operation import Schema
@@ -15,6 +15,7 @@ def components() -> dict[str, Schema]:
         **bodies(),
         **product_batch.schemas(),
         **rates.SCHEMAS,
+        **connections.SCHEMAS,
         **_REFERENCE,
         **_REFUSALS,
         **_DEPLOYMENT,
