@@ -50,8 +50,13 @@ Origin = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/?$", description="http:
 SmtpUrl = Annotated[
     str, Meta(pattern=r"^smtps?://[^/\s]+", description="smtp://user:password@host:587 or smtps://host")
 ]
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 MailAddress = Annotated[
-    str, Meta(pattern=r"^[^@\s<>,\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$", description="an address like shop@example.com")
+    str,
+    Meta(
+        pattern=rf"^{_ATOM}(\.{_ATOM})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\Z",
+        description="an address like shop@example.com",
+    ),
 ]
 SecretKey = Annotated[str, Meta(min_length=16, description="a secret of 16 characters or more")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a number from 1 to 65535")]
@@ -116,7 +121,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     data: Annotated[Path, Setting("DEADWAX_DATA", "Folder of the embedded engines")] = Path(".deadwax")
     api_processes: Annotated[Count, Setting("DEADWAX_API_PROCESSES", "Processes that answer HTTP")] = 2
     worker_processes: Annotated[Count, Setting("DEADWAX_WORKER_PROCESSES", "Processes that run tasks")] = 1
-    worker_threads: Annotated[Count, Setting("DEADWAX_WORKER_THREADS", "Tasks at once in one worker process")] = 4
+    worker_threads: Annotated[
+        Count, Setting("DEADWAX_WORKER_THREADS", "Tasks at once in one worker process, prompt and long ones each")
+    ] = 4
     write_pool_size: Annotated[Count, Setting("DEADWAX_WRITE_POOL_SIZE", "Commands at once in one process")] = 8
     read_pool_size: Annotated[Count, Setting("DEADWAX_READ_POOL_SIZE", "Queries at once in one process")] = 8
 

@@ -31,6 +31,10 @@ class Letters:
         found = self._connection().rows(_SQL["addressed"], {"purchase": purchase})
         return Addressed(*found[0]) if found else None
 
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self._connection().close()
+
     def _connection(self) -> WorkerConnection:
         if not hasattr(self._connections, "own"):
             self._connections.own = WorkerConnection(self._database_url)

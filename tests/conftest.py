@@ -25,7 +25,7 @@ from commands.migrate import migrate
 from commands.settings import Settings, declared
 from engines.reach import reached
 
-pytest_plugins = ["tests.clients"]
+pytest_plugins = ["tests.clients", "tests.mailing"]
 
 SECRET = "a-secret-of-the-tests"
 _TEMPLATE = "DEADWAX_TEST_TEMPLATE"

@@ -1,73 +1,24 @@
 """Mails of purchases by real workers, a real broker, database and mail server, while things break."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-from uuid import UUID
+from contextlib import closing
+from threading import Event
 
-import msgspec
-import psycopg
 import pytest
 from msgspec.structs import replace
 
 from commands.outbox import Outbox
-from commands.purchase import EraseBuyer, NoteMailSent, ResendMail, RestorePurchase, RevokePurchase
+from commands.purchase import EraseBuyer, ResendMail, RestorePurchase, RevokePurchase
 from commands.settings import Settings
 from commands.tokens import download_token
-from domain import ids
-from domain.purchase.errors import Superseded
-from projections.documents import fill
-from projections.purchase_document import Buyer, with_buyer
 from tests.conftest import SECRET
-from tests.importing import Shop, eventually, shop, working
-from tests.mail_server import Gate, Mailbox, mail_server
+from tests.importing import Shop, eventually, working
+from tests.mail_server import Mailbox, mail_server
+from tests.mailing import is_sent, owed, shown, uid
 from tests.selling import BUYER, digital_product, sold
-
-SENDER = "mail@shop.example"
-
-
-@pytest.fixture
-def at(database_url: str) -> Iterator[Shop]:
-    with shop(database_url) as found:
-        yield found
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with mail_server() as found:
-        yield found
-
-
-@pytest.fixture
-def with_folder(settings: Settings, s3: Settings, tmp_path: Path) -> Settings:
-    quiet: dict[str, Any] = {"log_level": "error", "log_format": "json", "data": tmp_path}
-    return replace(settings, s3_bucket=s3.s3_bucket, public_url="https://shop.example", mail_from=SENDER, **quiet)
-
-
-@pytest.fixture
-def with_server(with_folder: Settings, mailbox: Mailbox) -> Settings:
-    return replace(with_folder, smtp_url=f"smtp://127.0.0.1:{mailbox.port}")
-
-
-def shown(at: Shop, id: UUID) -> dict[str, Any]:
-    """Return the purchase object as the API would show it."""
-    with psycopg.connect(at.database_url) as connection:
-        [text] = connection.execute("SELECT document FROM purchase_list WHERE id = %s", [id]).fetchone() or ("",)
-    found: dict[str, Any] = msgspec.json.decode(fill(with_buyer(text, Buyer(None, None)), "").replace(b"\x10", b""))
-    return found
-
-
-def owed(at: Shop) -> int:
-    return len(at.rows("SELECT subject FROM todo WHERE kind = 'mail' AND organization = %s"))
-
-
-def is_sent(at: Shop, id: UUID) -> bool:
-    return bool(shown(at, id)["status"] == "sent")
-
-
-def uid(id: UUID) -> str:
-    return ids.uid(ids.PURCHASE, id)
+from workers.leases import Lease
+from workers.mail import MailWork, Office
+from workers.runner import Postponed
 
 
 def test_a_purchase_is_mailed_once(at: Shop, with_server: Settings, mailbox: Mailbox) -> None:
@@ -190,99 +141,13 @@ def test_a_buyer_who_is_erased_is_mailed_no_more(at: Shop, with_server: Settings
     assert len(mailbox.ids) == 1
 
 
-def kill(worker: Any, at: Shop) -> None:
-    """Kill the worker; what it had on lease is nobody's from now on, as it would be in twenty seconds."""
-    worker.kill()
-    worker.wait()
-    at.rows("UPDATE lease SET until = now() WHERE %s IS NOT NULL RETURNING 1")
-
-
-def test_a_worker_that_dies_before_the_mail_server_has_the_mail_sends_none_twice(
-    at: Shop, with_server: Settings, mailbox: Mailbox
-) -> None:
-    mailbox.says["DATA"] = gate = Gate()
+def test_a_mail_that_cannot_be_written_says_no_more_than_that(at: Shop, with_folder: Settings) -> None:
     id = sold(at.bus, at.organization)
-    with working(with_server) as worker:
-        assert gate.reached.wait(30)
-        kill(worker, at)
-    gate.open()
-    mailbox.says.clear()
-    with working(with_server):
-        eventually(lambda: is_sent(at, id), 30)
-    assert mailbox.ids == [f"<{uid(id)}.1@shop.example>"]
-    assert shown(at, id)["email"]["attempts"] == 1
-
-
-def test_a_worker_that_dies_before_it_speaks_to_the_mail_server_sends_one_mail(
-    at: Shop, with_server: Settings, mailbox: Mailbox
-) -> None:
-    with psycopg.connect(at.database_url) as holder:
-        id = sold(at.bus, at.organization)
-        holder.execute("LOCK TABLE buyer IN ACCESS EXCLUSIVE MODE")
-        with working(with_server) as worker:
-            eventually(lambda: waiting_for_a_lock(at, "%buyer%"), 30)
-            kill(worker, at)
-    with working(with_server):
-        eventually(lambda: is_sent(at, id), 30)
-    assert mailbox.ids == [f"<{uid(id)}.1@shop.example>"]
-
-
-def test_a_worker_that_dies_before_it_notes_the_mail_sends_it_at_most_once_more_under_the_same_id(
-    at: Shop, with_server: Settings, mailbox: Mailbox
-) -> None:
-    id = sold(at.bus, at.organization)
-    with psycopg.connect(at.database_url) as holder:
-        holder.execute("LOCK TABLE events IN EXCLUSIVE MODE")
-        with working(with_server) as worker:
-            eventually(lambda: waiting_for_a_lock(at, "%append_event%"), 30)
-            assert len(mailbox.ids) == 1
-            kill(worker, at)
-        eventually(lambda: not waiting_for_a_lock(at, "%append_event%"), 30)
-    assert shown(at, id)["status"] == "pending"
-    with working(with_server):
-        eventually(lambda: is_sent(at, id), 30)
-    assert mailbox.ids == [f"<{uid(id)}.1@shop.example>"] * 2
-    with pytest.raises(Superseded):
-        at.bus.execute(NoteMailSent(id=id, number=1), at.context)
-
-
-def test_a_worker_that_dies_after_it_noted_the_mail_sends_no_other(
-    at: Shop, with_server: Settings, mailbox: Mailbox
-) -> None:
-    first = sold(at.bus, at.organization)
-    with working(with_server) as worker:
-        eventually(lambda: is_sent(at, first), 30)
-        kill(worker, at)
-    second = sold(at.bus, at.organization)
-    with working(with_server):
-        eventually(lambda: is_sent(at, second), 30)
-    assert mailbox.ids == [f"<{uid(id)}.1@shop.example>" for id in (first, second)]
-
-
-def test_a_database_that_is_away_after_the_mail_left_is_waited_for(
-    at: Shop, with_server: Settings, mailbox: Mailbox
-) -> None:
-    id = sold(at.bus, at.organization)
-    cut = (
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND query LIKE '%%append_event%%' AND pid <> pg_backend_pid() AND %s IS NOT NULL"
-    )
-    with psycopg.connect(at.database_url) as holder:
-        holder.execute("LOCK TABLE events IN EXCLUSIVE MODE")
-        with working(with_server):
-            eventually(lambda: waiting_for_a_lock(at, "%append_event%"), 30)
-            for _ in range(3):
-                at.rows(cut)
-            holder.rollback()
-            eventually(lambda: is_sent(at, id), 30)
-    assert mailbox.ids == [f"<{uid(id)}.1@shop.example>"]
-
-
-def waiting_for_a_lock(at: Shop, query: str) -> bool:
-    with psycopg.connect(at.database_url) as connection:
-        found = connection.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            " AND query LIKE %s AND pid <> pg_backend_pid()",
-            [query],
-        )
-        return found.fetchone() is not None
+    office = Office.opened(replace(with_folder, mail_from="shop..x@shop.example"), at.bus)
+    work = MailWork.take(office, id)
+    assert work is not None
+    with closing(office.letters), pytest.raises(Postponed) as postponed:
+        work.attempt(Lease(id, id, 1, Event(), 20.0))
+    assert str(postponed.value) == "The mail could not be written: InvalidHeaderDefect."
+    assert postponed.value.__cause__ is None
+    assert owed(at) == 1

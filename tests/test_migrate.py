@@ -26,6 +26,19 @@ def test_an_empty_database_gets_every_migration_once_in_their_order(empty_databa
     assert numbers == sorted({*numbers})
 
 
+def test_pictures_that_were_given_up_before_the_list_kept_such_work_are_dead_on_it(empty_database: str) -> None:
+    picture = "INSERT INTO image (id, organization, token, blob, content_type, size_bytes, attempts, error) VALUES"
+    with psycopg.connect(empty_database) as connection:
+        for migration in migrations():
+            if migration.name == "010_todo.sql":
+                values = "(gen_random_uuid(), gen_random_uuid(), %s, '', '', 1, 5, %s)"
+                connection.execute(f"{picture} {values}".encode(), ["gone", "It was tried 5 times."])
+                connection.execute(f"{picture} {values}".encode(), ["fine", None])
+            connection.execute(migration.sql.encode())
+        query = "SELECT kind, attempts, error, dead_since <= now() FROM todo"
+        assert connection.execute(query).fetchall() == [("image", 5, "It was tried 5 times.", True)]
+
+
 def test_two_migrators_take_turns(empty_database: str) -> None:
     ran: list[list[str]] = []
     threads = [threading.Thread(target=lambda: ran.append(migrate(empty_database))) for _ in range(3)]

@@ -60,6 +60,7 @@ def test_values_are_converted() -> None:
         ("SMTP_URL", "mail.example:587", "smtp://user:password@host:587"),
         ("MAIL_FROM", "Shop <shop@example.com>", "an address"),
         ("MAIL_FROM", "shop@example.com\r\nBcc: a@example.com", "an address"),
+        ("MAIL_FROM", "shop..x@example.com", "an address"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_its_variable(variable: str, value: str, expected: str) -> None:

@@ -224,7 +224,8 @@ def test_the_api_reports_a_port_that_is_taken(settings: Settings) -> None:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        environ = {**bare_environment(), "DATABASE_URL": settings.database_url, "DEADWAX_PORT": str(port)}
+        given = {"DATABASE_URL": settings.database_url, "DEADWAX_SECRET_KEY": settings.secret_key}
+        environ = {**bare_environment(), **given, "DEADWAX_PORT": str(port)}
         done = subprocess.run([*DEADWAX, "api"], env=environ, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1
     assert (

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.errors import MessageError
 from typing import NamedTuple, Protocol, Self
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from projections.letters import Letters
 from projections.purchase_document import DOWNLOAD_PATH
 from workers.leases import Lease
 from workers.letter import Letter, written
-from workers.runner import Overtaken
+from workers.runner import Overtaken, Postponed
 from workers.smtp import MailServer, Refused
 
 NOT_KEPT = "The mail could not be written to the data folder."
@@ -105,7 +106,7 @@ class MailWork:
         _log.info("sent", number=number)
 
     def _letter(self, number: int) -> Letter:
-        """Raises Refused where there is nobody to write to."""
+        """Raises Overtaken where there is nobody to write to any more, Refused where nobody ever could, Postponed."""
         purchase, settings = self._purchase, self._office.settings
         to = self._office.letters.addressed(purchase.id)
         if to is None:
@@ -115,15 +116,13 @@ class MailWork:
         except FieldError:
             raise Refused(NOT_ADDRESSED) from None
         token = download_token(settings.secret_key, purchase.id)
-        return written(
-            f"{self._uid}.{number}",
-            purchase,
-            to,
-            f"{settings.base_url}{DOWNLOAD_PATH}/{token}/",
-            recipient=recipient,
-            sender=settings.mail_from,
-            now=datetime.now(UTC),
-        )
+        url = f"{settings.base_url}{DOWNLOAD_PATH}/{token}/"
+        name, now = f"{self._uid}.{number}", datetime.now(UTC)
+        try:
+            return written(name, purchase, to, url, recipient=recipient, sender=settings.mail_from, now=now)
+        except (ValueError, MessageError) as error:
+            # Such an error quotes what it is about, which no log is to hold.
+            raise Postponed(f"The mail could not be written: {type(error).__name__}.") from None
 
     def _note(self, command: NoteMailSent | NoteMailFailed) -> None:
         context = Context(self._purchase.organization, "system", f"mail-{self._uid}")

@@ -127,7 +127,7 @@ def email_failed(
 
 def _fence(purchase: Purchase, number: int) -> None:
     """A worker that comes back late finds that its mail is not the next one."""
-    if purchase.is_erased or number != purchase.next_mail or number > purchase.mails_requested:
+    if number != purchase.next_mail or number > purchase.mails_requested:
         raise Superseded
 
 
