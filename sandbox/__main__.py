@@ -40,13 +40,16 @@ def _welcome(ebay_url: str, discogs_url: str, ebay: Ebay, discogs: Discogs) -> s
 
   eBay     {ebay_url}   client id {ebay.tokens.client_id}, secret {ebay.tokens.client_secret}, \
 RuName {ebay.tokens.ru_name}
-  Discogs  {discogs_url}   personal token {discogs.token}, seller {discogs.username}, currency {discogs.currency}
+  Discogs  {discogs_url}   personal token {discogs.token}, seller {discogs.shop.username}, \
+currency {discogs.shop.currency}
 
   Put a listing up:   {listing} {ebay_url}/_sandbox/listings
                       {listing} {discogs_url}/_sandbox/listings
   Sell it:            curl -X POST -d '{{"listing_id": …}}' {ebay_url}/_sandbox/sales
   Make a fault:       curl -X POST -d '{{"kind": "status", "status": 429, "retry_after": 2}}' \
 {ebay_url}/_sandbox/faults
+  Where eBay leads back to: curl -X POST -d '{{"callback_url": "http://…"}}' {ebay_url}/_sandbox/application
+                      (now {ebay.tokens.callback_url})
   What there is:      curl {ebay_url}/_sandbox/state
   What was wrong:     curl {ebay_url}/_sandbox/
 """

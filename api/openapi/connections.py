@@ -79,7 +79,8 @@ CREATE = _CONNECTION.create(
     _CREATE,
     _NEW,
     description="One for each platform. With credentials a worker tries it at once. Platforms without an API, or"
-    " without a connector yet, are refused. It needs the scope `admin`, as all that changes a connection does.",
+    " without a connector yet, are refused. Listings are not read nor prices written yet: those settings are"
+    " kept. It needs the scope `admin`, as all that changes a connection does.",
     leads_to=("testMarketplaceConnection", "authorizeMarketplaceConnection"),
 )
 GET = _CONNECTION.get()
