@@ -5,6 +5,7 @@ import sys
 import typer
 
 from api import (
+    cli_connections,
     cli_erase,
     cli_export,
     cli_import,
@@ -13,6 +14,7 @@ from api import (
     cli_mail,
     cli_organization,
     cli_projections,
+    cli_sandbox,
     cli_serve,
     cli_settings,
     cli_todo,
@@ -37,7 +39,9 @@ _GROUPS = (
     cli_erase,
     cli_todo,
     cli_log,
+    cli_connections,
     cli_projections,
+    cli_sandbox,
     cli_settings,
 )
 for group in _GROUPS:

@@ -15,7 +15,7 @@ import typer
 from api.cli_database import database, named_organization
 from domain.currencies import CURRENCIES
 from domain.errors import DeadwaxError
-from domain.presence.prices import USD
+from domain.rates import USD
 from projections.organizations import Organization
 
 

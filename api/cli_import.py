@@ -21,7 +21,7 @@ from commands.store import Store
 from domain.choices import PRODUCT_TYPES
 from domain.currencies import CURRENCIES
 from domain.errors import DeadwaxError
-from domain.presence.prices import USD
+from domain.rates import USD
 
 STDIN = "-"
 SHOWN = 10

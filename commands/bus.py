@@ -12,6 +12,7 @@ import uuid_utils.compat
 from commands import (
     asset,
     asset_uploads,
+    connection,
     download,
     inventory,
     organization,
@@ -27,6 +28,7 @@ from commands.save import Receipt, Saved
 from commands.store import Store
 from commands.work import Context, Work
 from domain.errors import Busy, Conflict
+from domain.rates import MAX_AGE_DAYS
 
 RETRIES = 3
 """How often a command is decided again; its type may have a number of its own."""
@@ -56,6 +58,7 @@ HANDLERS: Mapping[Any, Handler] = {
     **asset_uploads.HANDLERS,
     **purchase.HANDLERS,
     **download.HANDLERS,
+    **connection.HANDLERS,
     **job.HANDLERS,
     **task.HANDLERS,
 }
@@ -69,17 +72,19 @@ class Bus:
         store: Store,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_id: Callable[[], UUID] = uuid_utils.compat.uuid7,
+        rate_max_age_days: int = MAX_AGE_DAYS,
     ) -> None:
         self.store = store
         self._clock = clock
         self._new_id = new_id
+        self._rate_max_age_days = rate_max_age_days
         # Two writers of one aggregate in one process take turns instead of failing each other; other processes are
         # met by the log's own version check.
         self._locks = tuple(store.connections.lock(_TURN_SECONDS) for _ in range(_LOCKS))
 
     def work(self, context: Context, receipt: Receipt | None = None, guard: Guard | None = None) -> Work:
         """Return what a handler works with, as of now."""
-        return Work(self.store, context, self._clock(), self._new_id, receipt, guard)
+        return Work(self.store, context, self._clock(), self._new_id, receipt, guard, self._rate_max_age_days)
 
     def execute(
         self, command: Command, context: Context, *, receipt: Receipt | None = None, guard: Guard | None = None

@@ -13,7 +13,9 @@ from domain.errors import Invalid, NotFound, Taken
 from domain.event import Change, Step
 from domain.presence import presence as presences
 from domain.presence.presence import Presence
+from domain.presence.prices import Prices, Rating
 from domain.product import product as products
+from domain.rates import USD
 
 LISTING_CLAIM = "presence"
 DUPLICATE = "The fields product, platform, external_listing_id must make a unique set."
@@ -46,6 +48,17 @@ class RevisePresence(Struct, frozen=True, kw_only=True):
         return self.product
 
 
+class ReconvertPresence(Struct, frozen=True):
+    """Tell its price in USD by the newest rate, where that is computed."""
+
+    id: UUID
+    product: UUID
+
+    @property
+    def subject(self) -> UUID:
+        return self.product
+
+
 class DeletePresence(Struct, frozen=True):
     id: UUID
     product: UUID
@@ -61,7 +74,7 @@ def create(command: CreatePresence, work: Work) -> Saved:
     refuse(command.errors)
     id = command.id or work.new_id()
     [number] = work.store.next_presence_numbers(1)
-    event = presences.create(id, product.id, number, command.values, work.stamp)
+    event = presences.create(id, product.id, number, command.values, work.stamp, _rating(command.values, USD, work))
     made = change(id, None, [event], presences.evolve)
     return _save(work, made, [hold(product.id), adopt(product.id, id, PRESENCE)])
 
@@ -70,10 +83,27 @@ def revise(command: RevisePresence, work: Work) -> Saved:
     """Raises NotFound, Invalid. What holds already makes no event."""
     presence = _load(command, work)
     refuse(command.errors)
-    events = presences.revise(presence, command.values, work.stamp)
+    rating = _rating(command.values, presence.listing_currency, work)
+    events = presences.revise(presence, command.values, work.stamp, rating)
     if not events:
         return work.save([])
     return _save(work, change(presence.id, presence, events, presences.evolve), [hold(presence.product)])
+
+
+def reconvert(command: ReconvertPresence, work: Work) -> Saved:
+    """Raises NotFound."""
+    presence = _load(command, work)
+    events = presences.reconvert(presence, work.stamp, work.rating(presence.listing_currency))
+    if not events:
+        return work.save([])
+    return _save(work, change(presence.id, presence, events, presences.evolve), [hold(presence.product)])
+
+
+def _rating(values: Mapping[str, Any], currency: str, work: Work) -> Rating | None:
+    """Return what the price in USD is computed by, where the values may have it computed."""
+    currency = values.get("listing_currency", currency)
+    is_about_prices = any(name in values for name in Prices._fields)
+    return work.rating(currency) if is_about_prices and currency != USD else None
 
 
 def delete(command: DeletePresence, work: Work) -> Saved:
@@ -83,7 +113,7 @@ def delete(command: DeletePresence, work: Work) -> Saved:
     return work.save([gone], release=[presence.id], steps=[hold(presence.product), *disown([presence.id])])
 
 
-def _load(command: RevisePresence | DeletePresence, work: Work) -> Presence:
+def _load(command: RevisePresence | ReconvertPresence | DeletePresence, work: Work) -> Presence:
     presence = work.load(command.id, presences.fold)
     if presence.product != command.product:
         raise NotFound
@@ -104,4 +134,9 @@ def _save(work: Work, step: Change, steps: Sequence[Step]) -> Saved:
         raise Invalid({"non_field_errors": [DUPLICATE]}) from None
 
 
-HANDLERS: dict[Any, Any] = {CreatePresence: create, RevisePresence: revise, DeletePresence: delete}
+HANDLERS: dict[Any, Any] = {
+    CreatePresence: create,
+    RevisePresence: revise,
+    ReconvertPresence: reconvert,
+    DeletePresence: delete,
+}

@@ -13,6 +13,7 @@ from commands.recorder import Connections, EventMapper, Rows, StoredEvent
 from commands.save import Receipt
 from domain.errors import IdempotencyMismatch, Unavailable
 from domain.event import DomainEvent
+from domain.rates import Rate
 
 S = TypeVar("S")
 
@@ -31,6 +32,9 @@ _SELECT_HOLDERS = b"SELECT value, holder FROM claim WHERE organization = %b AND 
 _SELECT_CLAIMS = b"SELECT holder, value FROM claim WHERE kind = %s AND holder = ANY(%b)"
 _SELECT_DOWNLOADS = b"SELECT asset, id FROM downloads_since(%b, %s, %b)"
 _SELECT_RECEIPT = b"SELECT request, status, headers, body FROM receipt WHERE organization = %b AND key = %s"
+_SELECT_RATE = b"""SELECT c.day, c.per_euro, u.per_euro AS usd_per_euro
+    FROM rate AS c JOIN rate AS u ON u.day = c.day AND u.currency = 'USD'
+    WHERE c.currency = %s ORDER BY c.day DESC LIMIT 1"""
 _DELETE_RECEIPTS = b"DELETE FROM receipt WHERE created < now() - make_interval(secs => %s) RETURNING 1"
 
 
@@ -105,6 +109,11 @@ class Reading:
         if bytes(row["request"]) != request:
             raise IdempotencyMismatch
         return Receipt(organization, key, request, row["status"], row["headers"], None, row["body"])
+
+    def rate(self, currency: str) -> Rate | None:
+        """Return the newest rate of a currency, however old; None where none is known."""
+        rows = self._rows(_SELECT_RATE, [currency])
+        return Rate(**rows[0]) if rows else None
 
     def forget_receipts(self, older_than_seconds: int) -> int:
         """Delete the receipts past their time; return how many there were."""

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Self, get_args, get_orig
 import msgspec
 from msgspec import Meta, Struct
 
+from domain.rates import MAX_AGE_DAYS
+
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
 _URL_PASSWORD = re.compile(r"(://[^:/?#@\s]*:)\S*@")
 _QUERY_PASSWORD = re.compile(r"(password=)[^&\s]+")
@@ -41,6 +43,8 @@ class Shown(NamedTuple):
 # A description completes "expected …" in the error line.
 PostgresUrl = Annotated[str, Meta(pattern=r"^postgres(ql)?://", description="postgresql://user:password@host/database")]
 BrokerUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix|amqps?)://", description="redis://host:6379/0 or amqp://host")]
+HttpUrlOrOff = Annotated[str, Meta(pattern=r"^(off$|https?://[^/\s]+)", description="http://host, https://host or off")]
+Days = Annotated[int, Meta(ge=1, le=365, description="a number of days from 1 to 365")]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s]+", description="http://host or https://host")]
 Origin = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/?$", description="http://host or https://host, no path")]
 SmtpUrl = Annotated[
@@ -86,8 +90,25 @@ class Settings(Struct, frozen=True, kw_only=True):
         Origin, Setting("S3_PUBLIC_URL", "Where clients reach the S3 server; empty: where the API does")
     ] = ""
     secret_key: Annotated[
-        SecretKey, Setting("DEADWAX_SECRET_KEY", "What the links that buyers get are made with; keep it", secret=True)
+        SecretKey,
+        Setting("DEADWAX_SECRET_KEY", "What buyers' links are made and credentials sealed with; keep it", secret=True),
     ] = ""
+    previous_secret_key: Annotated[
+        str,
+        Setting(
+            "DEADWAX_PREVIOUS_SECRET_KEY", "The one before: what it sealed can be opened still, for reseal", secret=True
+        ),
+    ] = ""
+    ebay_client_id: Annotated[str, Setting("EBAY_CLIENT_ID", "This deployment's application at eBay")] = ""
+    ebay_client_secret: Annotated[str, Setting("EBAY_CLIENT_SECRET", "Its secret", secret=True)] = ""
+    ebay_ru_name: Annotated[
+        str, Setting("EBAY_RU_NAME", "Its RuName, which leads back to /api/v1/marketplace-connections/callback/")
+    ] = ""
+    ebay_api_url: Annotated[HttpUrl, Setting("EBAY_API_URL", "Where eBay's API is")] = "https://api.ebay.com"
+    ebay_auth_url: Annotated[HttpUrl, Setting("EBAY_AUTH_URL", "Where sellers consent at eBay")] = (
+        "https://auth.ebay.com"
+    )
+    discogs_api_url: Annotated[HttpUrl, Setting("DISCOGS_API_URL", "Where Discogs' API is")] = "https://api.discogs.com"
     smtp_url: Annotated[SmtpUrl, Setting("SMTP_URL", "Mail server; empty: mails are files in the data folder")] = ""
     mail_from: Annotated[MailAddress, Setting("MAIL_FROM", "Address that mails are sent from")] = "deadwax@localhost"
 
@@ -140,6 +161,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         Setting("DEADWAX_DOWNLOAD_REDIRECT_BYTES", "Files from this size on come straight from S3; 0: none do"),
     ] = 0
     body_timeout_seconds: Annotated[Seconds, Setting("DEADWAX_BODY_TIMEOUT_SECONDS", "Time to send a body")] = 30.0
+    rates_url: Annotated[
+        HttpUrlOrOff, Setting("DEADWAX_RATES_URL", "Where the euro's reference rates are fetched daily; off: nowhere")
+    ] = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml"
+    rates_fallback_url: Annotated[
+        HttpUrlOrOff, Setting("DEADWAX_RATES_FALLBACK_URL", "A Frankfurter server to ask where that fails; off: none")
+    ] = "https://api.frankfurter.dev"
+    rate_max_age_days: Annotated[
+        Days, Setting("DEADWAX_RATE_MAX_AGE_DAYS", "An older rate makes no price: it shows as stale")
+    ] = MAX_AGE_DAYS
     log_format: Annotated[Literal["console", "json"], Setting("DEADWAX_LOG_FORMAT", "How log lines look")] = "console"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Setting("DEADWAX_LOG_LEVEL", "The least that is logged")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from commands import purchase
+from commands import connection, purchase
 from commands.imports import job
 from commands.save import Saved
 from commands.work import Work, change
@@ -18,6 +18,7 @@ from domain.task.task import Task
 ENDINGS: Mapping[str, Callable[[UUID, Work], Sequence[Change]]] = {
     "import": job.dropped,
     "mail": purchase.dropped,
+    "connection": connection.dropped,
 }
 """What ends, beside the work, when work of a kind is dropped: whoever waits for it is to see that it will not come."""
 

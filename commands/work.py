@@ -11,6 +11,8 @@ from commands.save import Claim, Receipt, Saved
 from commands.store import Store
 from domain.errors import Invalid, NotFound
 from domain.event import Change, DomainEvent, Stamp, Step
+from domain.presence.prices import Rating
+from domain.rates import MAX_AGE_DAYS
 
 
 class _Owned(Protocol):
@@ -38,10 +40,15 @@ class Work(NamedTuple):
     new_id: Callable[[], UUID]
     receipt: Receipt | None = None
     guard: Guard | None = None
+    rate_max_age_days: int = MAX_AGE_DAYS
 
     @property
     def stamp(self) -> Stamp:
         return Stamp(self.now, *self.context)
+
+    def rating(self, currency: str) -> Rating:
+        """Return what prices in this currency are told in USD by, as of now."""
+        return Rating(self.store.rate(currency), self.now.date(), self.rate_max_age_days)
 
     def load(self, id: UUID, fold: Callable[[Iterable[DomainEvent]], Aggregate | None]) -> Aggregate:
         """Fold a stream of the organization's. Raises NotFound."""

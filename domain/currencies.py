@@ -1,4 +1,4 @@
-"""The currencies of ISO 4217 by code, without the two codes that stand for none (XTS, XXX)."""
+"""The currencies of ISO 4217 by code, without the two codes that stand for none (XTS, XXX), and their minor units."""
 
 from collections.abc import Mapping
 
@@ -183,3 +183,13 @@ CURRENCIES: Mapping[str, str] = {
     "ZWG": "Zimbabwe Gold",
     "ZWL": "Zimbabwe Dollar",
 }
+
+MINOR_UNITS: Mapping[str, int] = {
+    **dict.fromkeys(
+        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF"), 0
+    ),
+    **dict.fromkeys(("XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+"""Decimal places of those that have not two."""

@@ -11,7 +11,7 @@ BODY_CHARACTERS = 26
 _BODY = re.compile(r"[0-9a-v]{26}\Z")
 
 PRODUCT, ARTIST, LABEL, ORGANIZATION, API_KEY, IMPORT = "prod_", "art_", "lbl_", "org_", "key_", "imp_"
-INVENTORY, ASSET, UPLOAD, PURCHASE = "inv_", "ast_", "upl_", "pur_"
+INVENTORY, ASSET, UPLOAD, PURCHASE, CONNECTION = "inv_", "ast_", "upl_", "pur_", "con_"
 
 PRESENCE = "prs_"
 """In the log's terms alone: clients name a presence by its product and number."""

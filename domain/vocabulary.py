@@ -9,6 +9,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.asset.events import AssetCreated, AssetDeleted, AssetRevised
+from domain.connection.events import (
+    ConnectionCreated,
+    ConnectionDeleted,
+    ConnectionRefused,
+    ConnectionRevised,
+    ConnectionTestRequested,
+    ConnectionVerified,
+    CredentialsReplaced,
+)
 from domain.credit.events import ArtistCreated, LabelCreated
 from domain.event import DomainEvent
 from domain.imports.events import (
@@ -77,6 +86,13 @@ EVENTS: dict[str, type[DomainEvent]] = {
         PurchaseRestored,
         DownloadOpened,
         BuyerErased,
+        ConnectionCreated,
+        ConnectionRevised,
+        CredentialsReplaced,
+        ConnectionTestRequested,
+        ConnectionVerified,
+        ConnectionRefused,
+        ConnectionDeleted,
         ImportRequested,
         ImportAttempted,
         ImportRecognised,

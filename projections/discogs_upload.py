@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from domain import discogs
 from domain.discogs import GRADES, RELEASE_TITLE, SLEEVE_GRADES
-from domain.presence.prices import USD
+from domain.rates import USD
 from projections.base import Reader, queries
 from projections.documents import fill
 from projections.inventory import AVAILABLE, LISTED, STATUS_RANK

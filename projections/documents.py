@@ -17,7 +17,7 @@ from domain.platforms import PLATFORMS
 from domain.product.events import Credit
 from projections.image_document import MEDIA_URL
 
-DOCUMENT_VERSION = 2
+DOCUMENT_VERSION = 3
 """Part of every ETag: raised when the same state is answered with other bytes."""
 
 PHYSICAL_PLATFORMS, OTHER_PLATFORMS, BASE_URL, SEAM = "\x01", "\x02", "\x03", "\x04"

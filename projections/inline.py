@@ -2,10 +2,12 @@
 
 from projections.asset_files import AssetFilesProjection
 from projections.catalogue import CatalogueProjection
+from projections.connection import ConnectionsProjection
 from projections.images import ImagesProjection
 from projections.imports import ImportsProjection
 from projections.organizations import OrganizationsProjection
 from projections.purchase import PurchasesProjection
+from projections.rates import ConversionsProjection
 from projections.todo import TodoProjection
 
 
@@ -14,6 +16,8 @@ def inline_projections() -> tuple[
     TodoProjection,
     ImportsProjection,
     ImagesProjection,
+    ConnectionsProjection,
+    ConversionsProjection,
     AssetFilesProjection,
     PurchasesProjection,
     CatalogueProjection,
@@ -24,6 +28,8 @@ def inline_projections() -> tuple[
         TodoProjection(),
         ImportsProjection(),
         ImagesProjection(),
+        ConnectionsProjection(),
+        ConversionsProjection(),
         AssetFilesProjection(),
         PurchasesProjection(),
         CatalogueProjection(),

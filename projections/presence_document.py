@@ -1,6 +1,6 @@
 """The presence object that the API answers with and that products nest."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from msgspec import Struct
 
@@ -34,6 +34,8 @@ class PresenceDocument(Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     image_url: str | None
+    listing_price_usd_status: str | None
+    listing_price_usd_rate_date: date | None
 
 
 _PLATFORMS = {uid: PresencePlatform(uid, known.name, known.slug) for uid, known in PLATFORM.items()}
@@ -57,6 +59,8 @@ def presence_document(presence: Presence) -> str:
             created_at=presence.created,
             updated_at=presence.updated,
             image_url=presence.image_url,
+            listing_price_usd_status=presence.prices.usd_status,
+            listing_price_usd_rate_date=presence.usd_rate_date,
         )
     ).decode()
 

@@ -11,7 +11,7 @@ from projections.base import queries
 if TYPE_CHECKING:
     from projections.rebuild import Rebuilt
 
-VERSION = 2
+VERSION = 3
 """Raised when the tables are to be made again from the log."""
 
 _SQL = queries("version")

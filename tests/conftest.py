@@ -34,6 +34,8 @@ _controller = ExitStack()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # No process of a test asks anybody on the internet.
+    os.environ |= {"DEADWAX_RATES_URL": "off", "DEADWAX_RATES_FALLBACK_URL": "off"}
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         settings, template = _controller.enter_context(_engines())
         os.environ[_TEMPLATE] = template

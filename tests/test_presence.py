@@ -16,7 +16,8 @@ from domain.presence import presence as presences
 from domain.presence.events import PresenceCreated, PresenceDeleted, PresenceRepriced, PresenceRevised
 from domain.presence.form import CREATE, REVISE
 from domain.presence.presence import Presence, fold
-from domain.presence.prices import UNPRICED, Prices, revised
+from domain.presence.prices import UNPRICED, Prices, Rating, converted, revised
+from domain.rates import Rate
 from domain.vocabulary import EVENTS
 from tests.scenario import NOW, STAMP, scenario
 
@@ -26,6 +27,14 @@ LATER = STAMP._replace(timestamp=NOW + timedelta(days=1), actor="system")
 TEN, TWELVE = Decimal("10.00"), Decimal("12.00")
 
 given = scenario(presences.evolve)
+
+
+TODAY = NOW.date()
+
+
+def rating(per_euro: str, usd_per_euro: str, age_days: int = 0) -> Rating:
+    day = TODAY - timedelta(days=age_days)
+    return Rating(Rate(day, Decimal(per_euro), Decimal(usd_per_euro)), TODAY, 7)
 
 
 def created(**values: Any) -> PresenceCreated:
@@ -126,7 +135,7 @@ IN_USD, IN_EUR = Prices(TEN, "USD", TEN), Prices(TEN, "EUR", TWELVE)
 def test_in_usd_both_are_one_price_and_the_one_that_is_news_counts(
     before: Prices, sent: dict[str, Any], after: tuple[Any, ...]
 ) -> None:
-    assert revised(before, sent) == after
+    assert revised(before, sent) == Prices(*after)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +158,7 @@ def test_in_usd_both_are_one_price_and_the_one_that_is_news_counts(
 def test_in_another_currency_the_price_in_usd_is_what_is_given_and_otherwise_unknown(
     before: Prices, sent: dict[str, Any], after: tuple[Any, ...]
 ) -> None:
-    assert revised(before, sent) == after
+    assert revised(before, sent) == Prices(*after)
 
 
 @pytest.mark.parametrize(
@@ -165,14 +174,58 @@ def test_in_another_currency_the_price_in_usd_is_what_is_given_and_otherwise_unk
 def test_with_a_rate_the_price_in_usd_is_computed_where_it_is_not_given(
     sent: dict[str, Any], in_usd: str | None
 ) -> None:
-    prices = revised(UNPRICED, {"listing_currency": "EUR", **sent}, Decimal("1.0874"))
+    prices = revised(UNPRICED, {"listing_currency": "EUR", **sent}, rating("1", "1.0874"))
     assert prices.listing_price_usd == (None if in_usd is None else Decimal(in_usd))
 
 
 def test_a_price_that_no_field_holds_in_usd_is_unknown_in_it() -> None:
-    for price, rate in ((Decimal("9999999999.99"), "3.25"), (Decimal("0.01"), "0.0001")):
+    for price, usd_per_euro in ((Decimal("9999999999.99"), "3.25"), (Decimal("0.01"), "0.0001")):
         sent = {"listing_currency": "KWD", "listing_price": price}
-        assert revised(UNPRICED, sent, Decimal(rate)) == (price, "KWD", None)
+        prices = revised(UNPRICED, sent, rating("1", usd_per_euro))
+        assert prices == Prices(price, "KWD", None)
+        assert prices.usd_status == "unknown"
+
+
+def test_what_is_computed_keeps_the_day_of_its_rate() -> None:
+    prices = revised(UNPRICED, {"listing_currency": "JPY", "listing_price": Decimal(2000)}, rating("149.63", "1.0735"))
+    assert prices == Prices(Decimal(2000), "JPY", Decimal("14.35"), TODAY)
+    assert prices.usd_status == "converted"
+
+
+def test_a_rate_past_its_age_makes_no_price_but_is_seen_to_be_stale() -> None:
+    sent = {"listing_currency": "EUR", "listing_price": TEN}
+    on_the_last_day = revised(UNPRICED, sent, rating("1", "1.1", age_days=7))
+    assert (on_the_last_day.listing_price_usd, on_the_last_day.usd_status) == (Decimal("11.00"), "converted")
+    a_day_later = revised(UNPRICED, sent, rating("1", "1.1", age_days=8))
+    assert (a_day_later.listing_price_usd, a_day_later.usd_status) == (None, "stale")
+    assert a_day_later.usd_rate_date == TODAY - timedelta(days=8)
+
+
+def test_a_computed_price_that_comes_back_beside_a_new_one_is_computed_anew() -> None:
+    before = Prices(TEN, "EUR", Decimal("10.87"), TODAY)
+    echoed = {"listing_price": TWELVE, "listing_price_usd": Decimal("10.87")}
+    assert revised(before, echoed, rating("1", "1.1")) == Prices(TWELVE, "EUR", Decimal("13.20"), TODAY)
+    assert revised(before, {"listing_price_usd": TWELVE}, rating("1", "1.1")) == Prices(TEN, "EUR", TWELVE)
+
+
+def test_only_a_computed_price_follows_the_rate_and_is_no_new_price_where_it_comes_to_the_same() -> None:
+    euros = {"listing_currency": "EUR", "listing_price": TEN}
+    first = presences.create(ID, PRODUCT, 7, {**VALUES, **euros}, STAMP, rating("1", "1.1", age_days=3))
+    given(first).when(lambda p: presences.reconvert(p, LATER, rating("1", "1.2"))).then(
+        PresenceRepriced, listing_price_usd=TWELVE, usd_rate_date=TODAY, price_last_updated=LATER.timestamp
+    )
+    given(first).when(lambda p: presences.reconvert(p, LATER, rating("1", "1.1"))).then(
+        PresenceRepriced, listing_price_usd=Decimal("11.00"), usd_rate_date=TODAY, price_last_updated=NOW
+    )
+    given(first).when(lambda p: presences.reconvert(p, LATER, rating("1", "1.1", age_days=3))).then()
+    told = created(**euros, listing_price_usd=TWELVE)
+    given(told).when(lambda p: presences.reconvert(p, LATER, rating("1", "9"))).then()
+    given(created(listing_price=TEN)).when(lambda p: presences.reconvert(p, LATER, rating("1", "9"))).then()
+
+
+def test_without_any_rate_the_price_in_usd_is_unknown() -> None:
+    nothing = Rating(None, TODAY, 7)
+    assert converted(Prices(TEN, "AED", None), nothing) == Prices(TEN, "AED", None)
 
 
 _price = st.none() | st.sampled_from([TEN, TWELVE, Decimal("0.01")])

@@ -22,7 +22,8 @@ TAKEN = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429"]
 # What it cannot say of these: a file has a byte at least and a column is named once; a picture is one; a product that
 # is referred to has to be there; what has been shipped does not become a draft; one listing is there once; an asset
 # that is primary stays it; a name is more than a path; an upload is complete when its parts are there; what is sold has
-# files, an address has a domain that there can be; a revoked purchase is not mailed; a moment has come.
+# files, an address has a domain that there can be; a revoked purchase is not mailed; a moment has come; a marketplace
+# sends back those alone who were sent there.
 MAY_REFUSE = {
     "POST /api/v1/imports/",
     "POST /api/v1/products/{uid}/image/",
@@ -36,6 +37,8 @@ MAY_REFUSE = {
     "POST /api/v1/products/{uid}/marketplace-presences/",
     "PATCH /api/v1/products/{uid}/marketplace-presences/{id}/",
     "POST /api/v1/digital/fulfill/",
+    "POST /api/v1/marketplace-connections/",
+    "GET /api/v1/marketplace-connections/callback/",
     "POST /api/v1/digital/purchases/{uid}/resend-email/",
     "GET /api/v1/products/",
     "GET /api/v1/products/{uid}/",

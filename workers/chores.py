@@ -4,6 +4,7 @@ from projections.todo import Todo
 from workers.assets import AssetCollector
 from workers.images import Collector
 from workers.kinds import Tools
+from workers.rates import LOOK_SECONDS, RatesWork
 from workers.scheduler import Chore
 
 SWEEP_SECONDS = 600.0
@@ -13,8 +14,8 @@ RECEIPTS_KEPT_SECONDS = 48 * 3600
 def chores(tools: Tools) -> list[Chore]:
     settings = tools.settings
     collector = Collector(settings.database_url, tools.blobs, settings.image_grace_seconds)
-
     assets = AssetCollector(settings.database_url, tools.blobs, settings.asset_grace_seconds)
+    rates = RatesWork(settings, tools.bus)
 
     def sweep() -> None:
         with Todo(settings.database_url) as todo:
@@ -23,6 +24,8 @@ def chores(tools: Tools) -> list[Chore]:
     return [
         Chore("leases", SWEEP_SECONDS, sweep),
         Chore("receipts", SWEEP_SECONDS, lambda: tools.bus.store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
+        Chore("rates", LOOK_SECONDS, rates.fetch),
+        Chore("conversions", LOOK_SECONDS, rates.reconvert),
         Chore("images", min(SWEEP_SECONDS, settings.image_grace_seconds), collector.collect),
         Chore("assets", min(SWEEP_SECONDS, settings.asset_grace_seconds), assets.collect),
     ]

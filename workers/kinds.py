@@ -6,10 +6,12 @@ from typing import NamedTuple
 from commands.blobs import Blobs
 from commands.bus import Bus
 from commands.settings import Settings
-from projections import images, imports, purchase
+from projections import connection, images, imports, purchase
+from workers.connections import ConnectionWork
 from workers.images import SmallSizes
 from workers.imports import ImportWork
 from workers.mail import MailWork, Office
+from workers.marketplaces.registry import Marketplaces
 from workers.runner import Kind
 
 
@@ -27,5 +29,6 @@ def kinds(tools: Tools) -> list[Kind]:
         # It counts its own attempts, and ends as failed.
         Kind(imports.KIND, partial(ImportWork.take, tools.bus, tools.blobs), max_fruitless=None, is_prompt=False),
         Kind(images.KIND, image, is_prompt=False),
+        Kind(connection.KIND, partial(ConnectionWork.take, tools.bus, tools.settings, Marketplaces(tools.settings))),
         Kind(purchase.KIND, partial(MailWork.take, Office.opened(tools.settings, tools.bus))),
     ]

@@ -57,7 +57,7 @@ def serve(settings: Settings, parent: int | None = None, known: Callable[[Tools]
     stopping = _told_to_end()
     store = Store(settings.database_url, inline_projections(), pool_size=2 * settings.worker_threads + 1)
     blobs = Blobs(settings)
-    tools, tally = Tools(settings, Bus(store), blobs), Tally()
+    tools, tally = Tools(settings, Bus(store, rate_max_age_days=settings.rate_max_age_days), blobs), Tally()
     leases = Leases(Todo(settings.database_url), stopping, tally)
     leases.start()
     found = known(tools)

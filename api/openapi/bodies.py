@@ -5,6 +5,7 @@ from api.openapi.operation import Schema
 from api.openapi.shapes import array_of, ref
 from domain.asset import form as asset
 from domain.choices import PRODUCT_TYPES
+from domain.connection import form as connection
 from domain.currencies import CURRENCIES
 from domain.fields import NO_NUL
 from domain.form import Form
@@ -12,9 +13,9 @@ from domain.imports.form import MAX_COLUMN_CHARACTERS
 from domain.inventory import form as item
 from domain.organization.form import CREATE_KEY
 from domain.presence import form as presence
-from domain.presence.prices import USD
 from domain.product import form as product
 from domain.purchase import form as purchase
+from domain.rates import USD
 
 FORMS: dict[str, Form] = {
     "ProductCreate": product.CREATE,
@@ -26,6 +27,8 @@ FORMS: dict[str, Form] = {
     "DigitalAssetRevise": asset.REVISE,
     "DigitalAssetUploadCreate": asset.UPLOAD,
     "PurchaseCreate": purchase.FULFILL,
+    "MarketplaceConnectionCreate": connection.CREATE,
+    "MarketplaceConnectionRevise": connection.REVISE,
     "ApiKeyCreate": CREATE_KEY,
 }
 _ANY_JSON: Schema = {"propertyNames": {"pattern": NO_NUL}, "additionalProperties": ref("JsonValue")}
@@ -54,7 +57,7 @@ def bodies() -> dict[str, Schema]:
 def _with_json(form: Schema) -> Schema:
     """Say of the fields that are whole JSON objects what may be in them."""
     for schema in form["properties"].values():
-        if "object" in schema.get("type", ()):
+        if "object" in schema.get("type", ()) and "properties" not in schema:
             schema.update(_ANY_JSON)
     return form
 

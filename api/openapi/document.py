@@ -48,6 +48,7 @@ TAGS = {
     "Digital assets": "The files that buyers of digital products download.",
     "Digital fulfillment": "What was sold of products' files, and the mails that lead buyers to them.",
     "Public download": "What a buyer reaches with the link from the mail. No key is needed: the link is the secret.",
+    "Marketplace connections": "Accounts on marketplaces, which workers read and write.",
     "Media": "Pictures, where answers say they are.",
     "Imports": "Whole files of products, read by a worker.",
     "Reference": "Values that fields choose from.",

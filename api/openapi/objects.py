@@ -5,10 +5,11 @@ from typing import Any
 
 import msgspec
 
-from api.openapi import asset_uploads, assets, downloads, inventory, presences, products, purchases
+from api.openapi import asset_uploads, assets, connections, downloads, inventory, presences, products, purchases
 from api.openapi.operation import Schema
 from api.openapi.shapes import MONEY, REF, URL, array_of, page_of
 from domain.asset import form as asset_form
+from domain.connection import form as connection_form
 from domain.fields import Choice
 from domain.form import Form
 from domain.inventory import form as item_form
@@ -19,6 +20,7 @@ from domain.purchase import form as purchase_form
 from domain.special_fields import Money
 from projections.asset import AssetDocument
 from projections.asset_upload import UploadDocument
+from projections.connection import ConnectionDocument
 from projections.download import DownloadDocument, OfferDocument
 from projections.image_document import PhotoDocument
 from projections.imports import ImportDocument
@@ -39,6 +41,7 @@ _TYPES = {
     PurchaseDocument: "Purchase",
     DownloadDocument: "Download",
     OfferDocument: "DownloadOffer",
+    ConnectionDocument: "MarketplaceConnection",
     KeyDocument: "ApiKey",
     Platform: "Platform",
 }
@@ -51,10 +54,10 @@ _NAMES = {
 }
 _TIMES = frozenset(
     {"created", "updated", "created_at", "updated_at", "price_last_updated", "last_checked_at"}
-    | {"started", "finished", "last_used_at", "expires_at", "sent_at", "expires", "started_at"}
+    | {"started", "finished", "last_used_at", "expires_at", "sent_at", "expires", "started_at", "tested_at"}
 )
 _FEW = 50
-_PAGED = ("Product", "InventoryItem", "Purchase", "Download", "Import", "ApiKey")
+_PAGED = ("Product", "InventoryItem", "Purchase", "Download", "MarketplaceConnection", "Import", "ApiKey")
 _WHOLE = ("Presence", "Photo", "DigitalAsset", "Platform")
 
 
@@ -73,6 +76,7 @@ def objects() -> dict[str, Schema]:
     _describe(shown["DigitalAsset"], asset_form.REVISE, assets.MEANINGS)
     _describe(shown["DigitalAssetUpload"], asset_form.UPLOAD, asset_uploads.MEANINGS)
     shown["DigitalAssetUploadPart"]["url"].update({**URL, "description": "PUT the part's bytes there; null once done."})
+    _describe(shown["MarketplaceConnection"], connection_form.CREATE, connections.MEANINGS)
     _describe(shown["Purchase"], purchase_form.FULFILL, purchases.MEANINGS)
     shown["Purchase"]["buyer_email"]["type"] = shown["Purchase"]["buyer_name"]["type"] = ["string", "null"]
     shown["Purchase"]["download_url"].update({"type": "string", "format": "uri"})

@@ -1,6 +1,6 @@
 """The components of the OpenAPI document, put together."""
 
-from api.openapi import history, product_batch
+from api.openapi import connections, history, product_batch, rates
 from api.openapi.bodies import bodies
 from api.openapi.objects import objects
 from api.openapi.operation import Schema
@@ -15,6 +15,8 @@ def components() -> dict[str, Schema]:
         **bodies(),
         **product_batch.schemas(),
         **history.schemas(),
+        **rates.SCHEMAS,
+        **connections.SCHEMAS,
         **_REFERENCE,
         **_REFUSALS,
         **_DEPLOYMENT,

@@ -12,7 +12,7 @@ from commands.imports.errors import Refusal, explain
 from commands.imports.formats import Layout
 from domain.discogs import FOR_SALE, PLATFORM, STANDINGS, listing_url
 from domain.inventory.form import REVISE
-from domain.presence.prices import USD
+from domain.rates import USD
 
 MAX_COPIES = 1000
 """More than this of one listing is a slip of the keyboard, and would be one transaction."""

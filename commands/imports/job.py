@@ -14,7 +14,7 @@ from domain.event import Change
 from domain.imports import imports
 from domain.imports.events import ImportEvent, RowError, RowRepeat
 from domain.imports.imports import Import, Progress
-from domain.presence.prices import USD
+from domain.rates import USD
 
 
 class _AboutImport(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from commands.imports.errors import Refusal, explain
 from commands.imports.formats import Layout
 from commands.imports.reader import Record
 from domain.discogs import RELEASE_TITLE
-from domain.presence.prices import USD
+from domain.rates import USD
 
 Parse = Callable[[dict[str, Any]], tuple[dict[str, Any], dict[str, Any]]]
 """Checks a product's fields as the API does: (values by field, errors by field)."""

@@ -18,8 +18,8 @@ from commands.imports.seen import Seen
 from commands.store import Store
 from commands.work import Context
 from domain.errors import Busy, Taken
-from domain.presence.prices import USD
 from domain.product.form import CREATE
+from domain.rates import USD
 
 BATCH_ROWS = 500
 BATCH_CHARACTERS = 4_000_000

@@ -17,8 +17,10 @@ from domain.event import Change, Step
 from domain.inventory import inventory
 from domain.inventory.inventory import Item
 from domain.presence import presence as presences
+from domain.presence.prices import Rating
 from domain.product import product as products
 from domain.product.product import Product
+from domain.rates import USD
 
 
 class _Wanted(NamedTuple):
@@ -155,6 +157,7 @@ class _Adopted:
     def __init__(self, work: Work, arrived: Arrivals) -> None:
         self._work = work
         self._arrived = arrived
+        self._ratings: dict[str, Rating] = {}
         self.children: list[tuple[UUID, UUID, str]] = []
 
     def item(self, row: _Wanted, number: int, product: Product, claim: str) -> None:
@@ -167,10 +170,18 @@ class _Adopted:
     def presence(self, row: _Wanted, number: int) -> None:
         assert row.listing is not None
         id = self._work.new_id()
-        event = presences.create(id, row.product, number, row.listing, self._work.stamp)
+        rating = self._rating(row.listing["listing_currency"])
+        event = presences.create(id, row.product, number, row.listing, self._work.stamp, rating)
         made = change(id, None, [event], presences.evolve)
         self._add(row, made, PRESENCE, Claim(event.organization, LISTING_CLAIM, _listing(row), id))
         self._arrived.presences += 1
+
+    def _rating(self, currency: str) -> Rating | None:
+        if currency == USD:
+            return None
+        if currency not in self._ratings:
+            self._ratings[currency] = self._work.rating(currency)
+        return self._ratings[currency]
 
     def _add(self, row: _Wanted, made: Change, kind: str, claim: Claim) -> None:
         self._arrived.changes.append(made)

@@ -8,7 +8,7 @@ import msgspec
 from domain.choices import PRODUCT_TYPES
 from domain.currencies import CURRENCIES
 from domain.fields import not_a_choice
-from domain.presence.prices import USD
+from domain.rates import USD
 from domain.text import clean
 
 MAX_COLUMN_CHARACTERS = 500

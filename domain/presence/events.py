@@ -1,3 +1,4 @@
+from datetime import date
 from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
@@ -23,6 +24,7 @@ class PresenceCreated(DomainEvent, frozen=True, kw_only=True, omit_defaults=True
     listing_currency: str
     listing_price_usd: Decimal | None = None
     is_selling_enabled: bool = False
+    usd_rate_date: date | None = None
 
 
 class PresenceRevised(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,6 +48,7 @@ class PresenceRepriced(DomainEvent, frozen=True, kw_only=True, omit_defaults=Tru
     listing_price: Decimal | None
     listing_currency: str
     listing_price_usd: Decimal | None
+    usd_rate_date: date | None = None
 
 
 class PresenceDeleted(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,11 +5,14 @@ from domain.currencies import CURRENCIES
 from domain.fields import Boolean, Choice, Field, Text
 from domain.form import Form
 from domain.platforms import PLATFORM
-from domain.presence.prices import USD
+from domain.rates import USD
 from domain.reference_fields import KnownReference, Url
 from domain.special_fields import Money
 
-READ_ONLY = frozenset({"id", "platform", "price_last_updated", "last_checked_at", "created_at", "updated_at"})
+READ_ONLY = frozenset(
+    {"id", "platform", "price_last_updated", "last_checked_at", "created_at", "updated_at"}
+    | {"listing_price_usd_status", "listing_price_usd_rate_date"}
+)
 
 _FIELDS: dict[str, Field] = {
     "platform_uid": KnownReference(
@@ -39,7 +42,8 @@ _FIELDS: dict[str, Field] = {
     "listing_currency": Choice(choices=CURRENCIES, description="Currency code (ISO 4217).", example=USD),
     "listing_price_usd": Money(
         nullable=True,
-        description="Price in USD. In another currency it is null unless it is sent together with a new price.",
+        description="Price in USD. In another currency it is computed by the newest reference rate unless it is sent;"
+        " null while no rate is known that is young enough.",
         example="34.99",
     ),
     "is_selling_enabled": Boolean(description="Whether selling is active.", example=True),

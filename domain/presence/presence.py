@@ -1,7 +1,7 @@
 """The presence: one product on one selling platform. State, decisions, evolve."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
@@ -18,7 +18,7 @@ from domain.presence.events import (
     PresenceRepriced,
     PresenceRevised,
 )
-from domain.presence.prices import UNPRICED, Prices, revised
+from domain.presence.prices import UNPRICED, Prices, Rating, converted, revised
 
 
 class Presence(Struct, frozen=True):
@@ -41,6 +41,7 @@ class Presence(Struct, frozen=True):
     listing_currency: str
     listing_price_usd: Decimal | None
     is_selling_enabled: bool
+    usd_rate_date: date | None
     price_last_updated: datetime | None
     last_checked_at: datetime | None
     created: datetime
@@ -48,7 +49,7 @@ class Presence(Struct, frozen=True):
 
     @property
     def prices(self) -> Prices:
-        return Prices(self.listing_price, self.listing_currency, self.listing_price_usd)
+        return _prices(self)
 
     @property
     def listing(self) -> str | None:
@@ -68,26 +69,35 @@ _created = attrgetter(*own_fields(PresenceCreated))
 
 
 def create(
-    id: UUID, product: UUID, number: int, values: Mapping[str, Any], stamp: Stamp, rate: Decimal | None = None
+    id: UUID, product: UUID, number: int, values: Mapping[str, Any], stamp: Stamp, rating: Rating | None = None
 ) -> PresenceCreated:
     """Return the first event of a presence. `values` holds its fields by name, platform and status among them."""
-    prices = revised(UNPRICED, values, rate)
+    prices = revised(UNPRICED, values, rating)
     return PresenceCreated(**stamp.on(id, 1), product=product, number=number, **{**values, **prices._asdict()})
 
 
 def revise(
-    presence: Presence, values: Mapping[str, Any], stamp: Stamp, rate: Decimal | None = None
+    presence: Presence, values: Mapping[str, Any], stamp: Stamp, rating: Rating | None = None
 ) -> list[PresenceEvent]:
     """Return what takes the presence to `values` (fields by name); nothing where all of it holds already."""
     events: list[PresenceEvent] = []
     changed = {k: v for k, v in values.items() if k in _REVISABLE and getattr(presence, k) != v}
     if changed:
         events.append(PresenceRevised(**stamp.on(presence.id, presence.version + 1), **changed))
-    prices = revised(presence.prices, values, rate)
+    prices = revised(presence.prices, values, rating)
     if prices != presence.prices:
         base = stamp.on(presence.id, presence.version + 1 + len(events))
         events.append(PresenceRepriced(**base, **prices._asdict()))
     return events
+
+
+def reconvert(presence: Presence, stamp: Stamp, rating: Rating) -> list[PresenceEvent]:
+    """Return what tells the price in USD by the newest rate; nothing where it was given, or where that is no news."""
+    prices = presence.prices
+    now = converted(prices, rating) if prices.follows_rate else prices
+    if now == prices:
+        return []
+    return [PresenceRepriced(**stamp.on(presence.id, presence.version + 1), **now._asdict())]
 
 
 def delete(presence: Presence, stamp: Stamp) -> PresenceDeleted:
@@ -112,16 +122,17 @@ def evolve(presence: Presence | None, event: DomainEvent) -> Presence | None:
 
 def _born(event: PresenceCreated) -> Presence:
     at = event.timestamp
-    prices = Prices(event.listing_price, event.listing_currency, event.listing_price_usd)
+    prices = _prices(event)
     base = (event.originator_id, event.organization, event.originator_version)
     values: tuple[Any, ...] = (*base, *_created(event), at if prices.known else None, None, at, at)
     return Presence(*values)
 
 
 def _repriced(presence: Presence, event: PresenceRepriced) -> Presence:
-    prices = Prices(event.listing_price, event.listing_currency, event.listing_price_usd)
-    # Another currency of no price is no news of a price.
-    moved = event.timestamp if prices.known or presence.prices.known else presence.price_last_updated
+    prices = _prices(event)
+    # Another currency of no price is no news of a price, nor is the same one by another day's rate.
+    is_told = (prices.known or presence.prices.known) and prices[:3] != presence.prices[:3]
+    moved = event.timestamp if is_told else presence.price_last_updated
     return replace(
         presence,
         version=event.originator_version,
@@ -129,6 +140,10 @@ def _repriced(presence: Presence, event: PresenceRepriced) -> Presence:
         price_last_updated=moved,
         **prices._asdict(),
     )
+
+
+def _prices(of: Presence | PresenceCreated | PresenceRepriced) -> Prices:
+    return Prices(of.listing_price, of.listing_currency, of.listing_price_usd, of.usd_rate_date)
 
 
 def fold(events: Iterable[DomainEvent]) -> Presence | None:

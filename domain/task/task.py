@@ -17,7 +17,12 @@ from domain.task.events import TaskDropped, TaskFailed, TaskRetried
 MAX_ATTEMPTS = 5
 FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 2.0, 300.0
 WORKER_DIED = f"It was begun {MAX_ATTEMPTS} times, and its worker died each time or left it."
-UID_PREFIXES: Mapping[str, str] = {"import": ids.IMPORT, "image": ids.ASSET, "mail": ids.PURCHASE}
+UID_PREFIXES: Mapping[str, str] = {
+    "import": ids.IMPORT,
+    "image": ids.ASSET,
+    "mail": ids.PURCHASE,
+    "connection": ids.CONNECTION,
+}
 """What the uid of a subject begins with, by the kind of work."""
 
 

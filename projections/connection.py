@@ -1,0 +1,143 @@
+"""Connections to marketplaces as a table, and the tests of them that workers still owe."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from domain import ids
+from domain.connection.connection import Connection
+from domain.connection.form import CAPABILITIES, MANUAL, Capabilities
+from domain.event import Change, Projected, Step
+from domain.platforms import PLATFORM
+from projections.base import Reader, queries
+from projections.guards import Guard, guarded
+from projections.presence_document import PresencePlatform
+
+KIND = "connection"
+"""What `todo` calls a connection that is to be tried."""
+_SQL = queries("connection")
+_encode = msgspec.json.Encoder().encode
+
+
+class ConnectionDocument(Struct, frozen=True, kw_only=True):
+    """`reason` says why the platform did not let us in, null where it did. What opens the account is not shown."""
+
+    uid: str
+    platform: PresencePlatform
+    name: str | None
+    status: str
+    reason: str | None
+    has_credentials: bool
+    interval_minutes: int
+    push_prices: bool
+    auto_delist: bool
+    markup_percent: int
+    capabilities: Capabilities
+    tested_at: datetime | None
+    created: datetime
+    updated: datetime
+
+
+class Page(NamedTuple):
+    """`results` is the inside of a JSON array; `total` is exact; `number` is 1-based."""
+
+    total: int
+    number: int
+    results: str
+
+
+class Row(NamedTuple):
+    """One connection's answer."""
+
+    document: str
+    revision: int
+    platform_uid: str
+
+
+class Returned(NamedTuple):
+    """Whose consent a state stood for; `is_in_time` says whether it still does."""
+
+    connection: UUID
+    organization: UUID
+    is_in_time: bool
+
+
+def connection_document(state: Connection) -> str:
+    """Return the connection object as JSON text."""
+    known = PLATFORM[state.platform_uid]
+    return _encode(
+        ConnectionDocument(
+            uid=ids.uid(ids.CONNECTION, state.id),
+            platform=PresencePlatform(known.uid, known.name, known.slug),
+            name=state.name,
+            status=state.status,
+            reason=state.reason,
+            has_credentials=state.status != "unauthorized",
+            interval_minutes=state.interval_minutes,
+            push_prices=state.push_prices,
+            auto_delist=state.auto_delist,
+            markup_percent=state.markup_percent,
+            capabilities=CAPABILITIES.get(state.platform_uid, MANUAL),
+            tested_at=state.tested,
+            created=state.created,
+            updated=state.updated,
+        )
+    ).decode()
+
+
+class ConnectionsProjection:
+    """Keeps `connection_list`, and in `todo` the connections that are to be tried."""
+
+    def project(self, changes: Sequence[Change]) -> Projected:
+        steps: list[Step] = []
+        documents: dict[UUID, str] = {}
+        for change in changes:
+            state = change.after or change.before
+            if not isinstance(state, Connection):
+                continue
+            if change.after is None:
+                steps += [Step("drop_connection(%b)", (state.id,)), Step("owe_no_more(%b)", (state.id,))]
+                continue
+            document = documents[state.id] = connection_document(state)
+            if not change.events:
+                continue
+            row = (state.id, state.organization, state.version, state.platform_uid, state.created, document)
+            steps.append(Step("put_connection(%b, %b, %b::bigint, %s, %b, %s)", row))
+            was_owed = change.before is not None and change.before.is_test_owed
+            if state.status == "checking":
+                steps.append(Step("owe(%b, %b, %s, %b)", (state.id, state.organization, KIND, state.updated)))
+            elif was_owed and not state.is_test_owed:
+                steps.append(Step("owe_no_more(%b)", (state.id,)))
+        return Projected(steps, documents)
+
+
+def expect(id: UUID, accepts: Callable[[int], bool]) -> Guard:
+    """Return a guard that lets a write go on only while `accepts` holds for the connection's revision. See guarded."""
+    return guarded((_SQL["hold"], _SQL["held"]), id, lambda row: accepts(row["revision"]))
+
+
+async def page(reader: Reader, organization: UUID, number: int | None, size: int) -> Page | None:
+    """Return a page of connections, oldest first; `number` None is the last page. None past the end."""
+    [count] = await reader.row(_SQL["count"], [organization]) or (0,)
+    last = max(1, -(-count // size))
+    number = last if number is None else number
+    if not 1 <= number <= last:
+        return None
+    rows = await reader.rows(_SQL["page"], [organization, size, (number - 1) * size])
+    return Page(count, number, ",".join(row[0] for row in rows))
+
+
+async def detail(reader: Reader, organization: UUID, id: UUID) -> Row | None:
+    """Return one connection; None where the organization has no such connection."""
+    found = await reader.row(_SQL["detail"], [id, organization])
+    return None if found is None else Row(*found)
+
+
+async def returned(reader: Reader, state_digest: bytes) -> Returned | None:
+    """Return whose consent the state stands for, the first time it is asked; None where it stands for none."""
+    found = await reader.row(_SQL["returned"], [state_digest])
+    return None if found is None else Returned(*found)

@@ -1,0 +1,68 @@
+"""What every connector has in common: what can go wrong, by what helps.
+
+MarketplaceError
+├── Transient      it may be right the next time
+├── Reconnect      only other credentials help
+└── Permanent      the same request will never be right
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from domain.errors import DeadwaxError
+from workers.web import Reply, Unreachable, Unreadable, Web
+
+
+class MarketplaceError(DeadwaxError):
+    """The marketplace did not do what it was asked. The message is our own words."""
+
+
+class Transient(MarketplaceError):
+    """It may be right the next time. `after_seconds` is how long the marketplace wants to be left alone."""
+
+    def __init__(self, message: str, after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.after_seconds = after_seconds
+
+
+class Reconnect(MarketplaceError):
+    """The marketplace does not let us in with these credentials."""
+
+
+class Permanent(MarketplaceError):
+    """The marketplace will never do this."""
+
+
+class Account(Protocol):
+    """One seller's account, opened with its credentials."""
+
+    def verify(self) -> None:
+        """Ask for something only the seller may ask for. Raises MarketplaceError."""
+        ...
+
+
+def asked(
+    web: Web, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+) -> Reply:
+    """Return a good answer. Raises MarketplaceError by what the status says."""
+    try:
+        reply = web.send(method, url, headers=headers, body=body)
+    except (Unreachable, Unreadable) as error:
+        raise Transient(str(error)) from error
+    status, kind = reply.status, reply.headers.get("content-type", "")
+    if 200 <= status < 300:
+        return reply
+    if status == 429 or status >= 500:
+        raise Transient(f"The marketplace answered with status {status}.", retry_after(reply.headers))
+    if "html" in kind:
+        # Not the marketplace itself but what stands before it: a page for browsers says nothing of our request.
+        raise Transient(f"A page was in the way (status {status}).")
+    if status in {401, 403}:
+        raise Reconnect(f"The marketplace refused the credentials (status {status}).")
+    raise Permanent(f"The marketplace answered with status {status}.")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds a header asks to wait; None without a number there."""
+    text = headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else None
