@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from domain.platforms import PLATFORM
 from domain.presence.presence import Presence
@@ -18,7 +18,8 @@ class PresencePlatform(Struct, frozen=True):
 
 
 class PresenceDocument(Struct, frozen=True, kw_only=True):
-    """Key order is the API document's, what it does not have comes last."""
+    """Key order is the API document's, what it does not have comes last: the two about the reference rate only where
+    one had a part in the price in USD."""
 
     id: int
     platform: PresencePlatform
@@ -34,8 +35,8 @@ class PresenceDocument(Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     image_url: str | None
-    listing_price_usd_status: str | None
-    listing_price_usd_rate_date: date | None
+    listing_price_usd_status: str | UnsetType = UNSET
+    listing_price_usd_rate_date: date | UnsetType = UNSET
 
 
 _PLATFORMS = {uid: PresencePlatform(uid, known.name, known.slug) for uid, known in PLATFORM.items()}
@@ -59,8 +60,8 @@ def presence_document(presence: Presence) -> str:
             created_at=presence.created,
             updated_at=presence.updated,
             image_url=presence.image_url,
-            listing_price_usd_status=presence.prices.usd_status,
-            listing_price_usd_rate_date=presence.usd_rate_date,
+            listing_price_usd_status=UNSET if presence.usd_rate_date is None else presence.prices.usd_status or UNSET,
+            listing_price_usd_rate_date=presence.usd_rate_date or UNSET,
         )
     ).decode()
 

@@ -36,8 +36,6 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "created_at": str,
     "updated_at": str,
     "image_url": str,
-    "listing_price_usd_status": str,
-    "listing_price_usd_rate_date": type(None),
 }
 MISSING = (404, b'{"detail":"Not found."}')
 ONE = {"Idempotency-Key": "listing 1"}

@@ -26,9 +26,9 @@ MEANINGS = {
     "platform": "Written as `platform_uid`.",
     "price_last_updated": "When a price last changed, UTC.",
     "last_checked_at": "When the marketplace was last asked, UTC.",
-    "listing_price_usd_status": "`given`, `converted` by a reference rate, `stale` (null: the newest rate is too old),"
-    " `unknown` (null: there is no rate), or null without any price.",
-    "listing_price_usd_rate_date": "The day of the reference rate.",
+    "listing_price_usd_status": "Only where a reference rate had a part in it: `converted`, or `stale` (null: the newest"
+    " rate is too old).",
+    "listing_price_usd_rate_date": "The day of that reference rate.",
     "created_at": "When it was created, UTC.",
     "updated_at": "When it last changed, UTC.",
 }
