@@ -31,9 +31,11 @@ def serve() -> None:
     def prepare(environ: dict[str, str]) -> str | None:
         from api.first_key import first_key
         from commands.migrate import migrate as migrated
+        from commands.seals.key import make_seal_key
         from projections.version import bring_up_to_date
 
         there = settings.replaced(environ)
+        make_seal_key(settings)
         migrated(there.database_url)
         bring_up_to_date(there.database_url)
         return first_key(there.database_url)

@@ -50,6 +50,7 @@ Seconds = Annotated[float, Meta(gt=0, description="a number of seconds above 0")
 Bucket = Annotated[
     str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", description="3 to 63 of a-z, 0-9, dots and dashes")
 ]
+Role = Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="a role's name: a-z, 0-9 and underscores")]
 Networks = Annotated[tuple[str, ...], Meta(description="IP addresses or CIDRs separated by commas")]
 
 
@@ -100,6 +101,19 @@ class Settings(Struct, frozen=True, kw_only=True):
         Seconds, Setting("DEADWAX_IMAGE_GRACE_SECONDS", "Time that a picture is kept which nothing shows any more")
     ] = 24 * 3600.0
     body_timeout_seconds: Annotated[Seconds, Setting("DEADWAX_BODY_TIMEOUT_SECONDS", "Time to send a body")] = 30.0
+    seal_key: Annotated[
+        str, Setting("DEADWAX_SEAL_KEY", "Key that the log is sealed with, 32 bytes in base64", secret=True)
+    ] = ""
+    seal_key_file: Annotated[
+        str, Setting("DEADWAX_SEAL_KEY_FILE", "File that holds that key; empty: seal.key in the data folder")
+    ] = ""
+    seal_seconds: Annotated[Seconds, Setting("DEADWAX_SEAL_SECONDS", "Time between two seals of the log")] = 60.0
+    seal_anchor_file: Annotated[
+        str, Setting("DEADWAX_SEAL_ANCHOR_FILE", "File that seals are kept in too, away from the database")
+    ] = ""
+    database_runtime_role: Annotated[
+        Role, Setting("DATABASE_RUNTIME_ROLE", "Role of api and worker, which `migrate` gives its rights; empty: none")
+    ] = ""
     log_format: Annotated[Literal["console", "json"], Setting("DEADWAX_LOG_FORMAT", "How log lines look")] = "console"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Setting("DEADWAX_LOG_LEVEL", "The least that is logged")

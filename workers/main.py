@@ -15,6 +15,7 @@ import structlog
 from commands import logs
 from commands.blobs import Blobs
 from commands.bus import Bus
+from commands.seals.sealer import seal_log
 from commands.settings import Settings, SettingsError
 from commands.store import Store
 from domain.errors import DeadwaxError
@@ -101,6 +102,7 @@ def _chores(settings: Settings, store: Store, blobs: Blobs) -> list[Chore]:
     return [
         Chore("leases", SWEEP_SECONDS, sweep),
         Chore("receipts", SWEEP_SECONDS, lambda: store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
+        Chore("seals", settings.seal_seconds, partial(seal_log, settings, blobs)),
         Chore("images", min(SWEEP_SECONDS, grace_seconds), collector.collect),
     ]
 

@@ -1,0 +1,11 @@
+"""`deadwax log`: the log itself."""
+
+import typer
+
+from api import cli_seals
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="The log: what happened, and the proof that it is untouched.", no_args_is_help=True)
+    cli_seals.register(group)
+    app.add_typer(group, name="log")
