@@ -76,7 +76,7 @@ def test_without_the_package_the_signature_is_said_to_be_unchecked(shop: SealedS
 
 def _forged(proof: dict[str, Any]) -> dict[str, dict[str, Any]]:
     event, seal = proof["event"], proof["seal"]
-    other = "00" * 32
+    other = "11" * 32
     return {
         "position": {**proof, "event": {**event, "position": event["position"] + 1}},
         "stream": {**proof, "event": {**event, "stream": "01a20000-0000-7000-8000-000000000001"}},
@@ -185,7 +185,7 @@ def test_a_key_comes_from_the_setting_or_its_file_and_a_wrong_one_is_said(tmp_pa
         seal_key(replace(Settings(), seal_key="short"))
     with pytest.raises(SettingsError, match="DEADWAX_SEAL_KEY_FILE: cannot read"):
         seal_key(replace(Settings(), seal_key_file=str(tmp_path / "none")))
-    assert text not in str([row for row in replace(Settings(), seal_key=text).shown({})])
+    assert text not in str(list(replace(Settings(), seal_key=text).shown({})))
 
 
 def test_personal_data_and_read_tables_take_no_part_in_what_is_sealed(shop: SealedShop) -> None:
