@@ -96,6 +96,7 @@ def worker() -> None:
 
 def migrate() -> None:
     """Bring the database to the newest form and say which migrations ran and what was rebuilt from the log."""
+    from commands.migrate import give_rights
     from commands.migrate import migrate as migrated
     from engines.reach import reached
     from projections.version import bring_up_to_date
@@ -105,6 +106,9 @@ def migrate() -> None:
             typer.echo(name)
         if (rebuilt := bring_up_to_date(settings.database_url)) is not None:
             typer.echo(f"catalogue: {rebuilt.products:,} products from {rebuilt.events:,} events")
+        if role := settings.database_runtime_role:
+            made = give_rights(settings.database_url, role)
+            typer.echo(f"{role}: {'made, without a password' if made else 'has its rights'}")
 
 
 def _die_of_signals() -> None:

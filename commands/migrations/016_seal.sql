@@ -15,6 +15,7 @@ CREATE FUNCTION lock_log() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     LOCK TABLE public.events IN EXCLUSIVE MODE;
 END $$;
+REVOKE EXECUTE ON FUNCTION lock_log() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION append_event(id uuid, version bigint, named text, body bytea)
 RETURNS bigint[] LANGUAGE plpgsql AS $$
