@@ -4,7 +4,17 @@ import sys
 
 import typer
 
-from api import cli_export, cli_images, cli_import, cli_keys, cli_log, cli_projections, cli_serve, cli_settings
+from api import (
+    cli_backup,
+    cli_export,
+    cli_images,
+    cli_import,
+    cli_keys,
+    cli_log,
+    cli_projections,
+    cli_serve,
+    cli_settings,
+)
 from commands.settings import SettingsError
 from domain.errors import DeadwaxError
 from engines.program import EngineError
@@ -15,7 +25,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (cli_serve, cli_import, cli_export, cli_images, cli_keys, cli_log, cli_projections, cli_settings):
+for group in (
+    cli_serve,
+    cli_backup,
+    cli_import,
+    cli_export,
+    cli_images,
+    cli_keys,
+    cli_log,
+    cli_projections,
+    cli_settings,
+):
     group.register(app)
 
 

@@ -1,7 +1,7 @@
 """Files in an S3 bucket: the one door to it. Plain S3, so that AWS, Garage, Ceph or an embedded server serve alike."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -88,6 +88,17 @@ class Blobs:
     def copy_to(self, key: str, file: BinaryIO) -> None:
         """Write the whole content to `file`. Raises NotFound."""
         file.writelines(self.get(key))
+
+    def listed(self) -> Iterator[tuple[str, str]]:
+        """Yield (key, content type) of every file, by key."""
+        try:
+            with _answering():
+                keys = [found.object_name or "" for found in self._client.list_objects(self._bucket, recursive=True)]
+        except NotFound:
+            return  # the bucket is made with its first file
+        for key in keys:
+            with suppress(NotFound), _answering():
+                yield key, self._client.stat_object(self._bucket, key).content_type or "application/octet-stream"
 
     def delete(self, key: str) -> None:
         """Remove the blob; one that is not there is gone already."""
