@@ -56,10 +56,10 @@ def verify(
         if found.more_faults:
             typer.echo(f"and {found.more_faults:,} more")
         places = ", ".join(f"{place} up to seal {number:,}" for place, number in found.anchored.items())
+        said = "DIFFERS" if found.faults else "Verified"
         typer.echo(
-            f"{'DIFFERS' if found.faults else 'Verified'}: {found.events:,} events in {found.seals:,} seals, up to"
-            f" position {found.until:,}, in {seconds:.1f} s; {found.unsealed:,} not sealed yet;"
-            f" anchored: {places or 'nowhere'}"
+            f"{said}: {_many(found.events, 'event')} in {_many(found.seals, 'seal')}, up to position {found.until:,},"
+            f" in {seconds:.1f} s; {found.unsealed:,} not sealed yet; anchored: {places or 'nowhere'}"
         )
     if found.faults:
         raise typer.Exit(1)
@@ -98,7 +98,11 @@ def seal() -> None:
             sealed = seal_log(settings, blobs)
         finally:
             blobs.close()
-    typer.echo(f"{sealed.events:,} events sealed, {sealed.anchored:,} seals anchored")
+    typer.echo(f"{_many(sealed.events, 'event')} sealed, {_many(sealed.anchored, 'seal')} anchored")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def deadwax(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[
 
 def test_from_the_shell_a_log_is_sealed_verified_and_proven(shop: SealedShop) -> None:
     fill(shop.settings.database_url, 1)
-    assert "events sealed, 1 seals anchored" in deadwax(shop.settings, "seal").stdout
+    assert "sealed, 1 seal anchored" in deadwax(shop.settings, "seal").stdout
     there = shop.positions()
     key = deadwax(shop.settings, "key").stdout.strip()
     assert key == shop.key.public.hex()

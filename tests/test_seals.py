@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from commands.blobs import Blobs
 from commands.bus import Bus
-from commands.seals import verify
 from commands.seals.sealer import AnchorsDiffer
 from commands.settings import Settings
 from commands.store import Store
@@ -31,12 +30,6 @@ def shop(s3: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Se
     return sealed
 
 
-@pytest.fixture(params=["one process", "two processes"])
-def processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "two processes":
-        monkeypatch.setattr(verify, "_ALONE_UP_TO", 4)
-
-
 def fill(database_url: str, products: int) -> None:
     store = Store(database_url, inline_projections(), pool_size=2)
     shop = Shop(Bus(store))
@@ -51,7 +44,7 @@ def fill(database_url: str, products: int) -> None:
     store.close()
 
 
-def test_an_untouched_log_is_verified_and_what_came_later_is_counted(processes: None, shop: SealedShop) -> None:
+def test_an_untouched_log_is_verified_and_what_came_later_is_counted(shop: SealedShop) -> None:
     count = len(shop.positions())
     found = shop.verify()
     assert (found.faults, found.events, found.unsealed) == ([], count, 0)
@@ -194,7 +187,7 @@ def test_a_gap_that_a_refused_write_left_may_not_be_filled_afterwards(shop: Seal
     assert shop.faults() == [("inserted", gap)]
 
 
-def test_many_changes_at_once_are_each_told(processes: None, shop: SealedShop) -> None:
+def test_many_changes_at_once_are_each_told(shop: SealedShop) -> None:
     there = shop.positions()
     changed, deleted = there[2::9], there[5::9]
     with shop.tampered() as cursor:
@@ -241,7 +234,7 @@ def test_an_older_backup_that_was_written_on_is_told_where_it_parts(shop: Sealed
 
 
 def test_seals_that_were_deleted_or_altered_are_told_and_the_anchored_ones_still_tell_positions(
-    processes: None, shop: SealedShop
+    shop: SealedShop,
 ) -> None:
     position = shop.positions()[20]
     with shop.tampered() as cursor:

@@ -26,7 +26,7 @@ class Found(NamedTuple):
 
 
 class Scan:
-    """Compares seals `first` to `last`. The database has them up to `known`; the rest, and those that are not genuine
+    """Compares the log with its seals. The database has them up to `known`; the rest, and those that are not genuine
     there, come from the places. `seals` and `rows` are two connections, since both are read side by side.
     """
 
@@ -45,23 +45,17 @@ class Scan:
         self._count = self._events = 0
         self._gone: list[int] = []
 
-    def run(self, first: int, last: int, upper: int | None, told: Callable[[int], None]) -> Found:
-        """`upper` is the last position of what is compared; None: the end of the log."""
-        for _, seal in self._genuine(1, first - 1):
-            if seal is not None:
-                self._heads.update((record.stream, record.leaf) for record in records(seal.leaves))
-        self._faults.clear()
-        if first == 1:
-            # Bytes compare as numbers do, but for negative ones.
-            for packed in self._rows.rows(-(2**63) + 1, 0):
-                self._deviates(Deviation(None, FIRST, packed))
-        rows = self._rows.rows(self._until) if upper is None else self._rows.rows(self._until, upper)
+    def run(self, last: int, told: Callable[[int], None]) -> Found:
+        """`told` is told how many events were compared, after each seal."""
+        # Bytes compare as numbers do, but for negative ones.
+        for packed in self._rows.rows(-(2**63) - 1, 0):
+            self._deviates(Deviation(None, FIRST, packed))
+        rows = self._rows.rows(0)
         row = next(rows, None)
-        for number, seal in self._genuine(first, last):
-            if seal is None:
-                continue
-            row = self._compare(number, seal, row, rows)
-            told(self._events)
+        for number, seal in self._genuine(last):
+            if seal is not None:
+                row = self._compare(number, seal, row, rows)
+                told(self._events)
         unsealed = 0 if row is None else 1 + sum(1 for _ in rows)
         self._note_rollback(last)
         return Found(self._events, self._until, unsealed, self._faults, self._deviations, self._count)
@@ -113,11 +107,11 @@ class Scan:
         for packed in there.values():
             self._deviates(Deviation(None, FIRST, packed))
 
-    def _genuine(self, first: int, last: int) -> Iterator[tuple[int, Seal | None]]:
+    def _genuine(self, last: int) -> Iterator[tuple[int, Seal | None]]:
         """Yield each seal as the key signed it; None where neither the database nor a place has it like that."""
-        stored = self._seals.seals(first - 1, min(last, self._known))
+        stored = self._seals.seals(0, self._known)
         number_stored, seal_stored = next(stored, (0, None))
-        for number in range(first, last + 1):
+        for number in range(1, last + 1):
             seal = None
             if number_stored == number:
                 seal = seal_stored

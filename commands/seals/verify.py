@@ -2,15 +2,11 @@
 anchored outside.
 
 Where a seal of the database is not genuine, the anchored one takes its place, so that events are still compared one by
-one. Two processes share the work: the second one's streams go on from the leaves that the first one checks.
+one. PostgreSQL reads in its process while this one hashes: a second one here gained nothing on two cores.
 """
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from multiprocessing.sharedctypes import Synchronized
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -19,13 +15,8 @@ from commands.seals.anchors import Anchor, anchors, newest
 from commands.seals.faults import Fault, explained, positions_by_stream
 from commands.seals.key import name_of
 from commands.seals.log import SealedLog
-from commands.seals.scan import Found, Scan
+from commands.seals.scan import Scan
 from commands.settings import Settings
-
-_SECOND_FROM = 0.56
-"""Where the second process begins: it has the leaves before to read as well."""
-_ALONE_UP_TO = 64
-"""Seals that one process has done before another has started."""
 
 
 class Verified(Struct, frozen=True, kw_only=True):
@@ -43,17 +34,6 @@ class Verified(Struct, frozen=True, kw_only=True):
     more_faults: int
 
 
-class _Part(NamedTuple):
-    """Seals `first` to `last`, of those that the database (`known`) or a place has, up to position `upper`."""
-
-    settings: Settings
-    public: bytes
-    known: int
-    first: int
-    last: int
-    upper: int | None
-
-
 def verify(
     settings: Settings, public: bytes, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> Verified:
@@ -62,29 +42,27 @@ def verify(
     Raises Unavailable.
     """
     with ExitStack() as stack:
+        log, rows = (stack.enter_context(SealedLog(settings.database_url, name_of(public))) for _ in range(2))
         places = _places(settings, public, stack)
-        log = stack.enter_context(SealedLog(settings.database_url, name_of(public)))
         # In this order: whoever seals meanwhile writes into the database first.
         guess = log.last_number()
         anchored = {place.name: newest(place, guess) for place in places}
         known = log.last_number()
-        top = max([known, *anchored.values()])
-        parts = [_Part(settings, public, known, *span) for span in _spans(log, public, known, top)]
-        total = max(log.size(), log.newest(), 1)
-        found = _run(parts, lambda done: progress(min(done, total), total))
-        faults = [fault for part in found for fault in part.faults]
-        faults += _of_places(log, places, anchored, known, public)
-        faults += explained([one for part in found for one in part.deviations])
-        faults = _with_whole_streams(log, faults)
+        total = max(log.size(), 1)
+        found = Scan(log, rows, places, public, known).run(
+            max([known, *anchored.values()]), lambda done: progress(min(done, total), total)
+        )
+        faults = [*found.faults, *_of_places(log, places, anchored, known, public), *explained(found.deviations)]
+        faults += _whole_streams(log, faults)
     return Verified(
         key=public.hex(),
         seals=known,
-        events=sum(part.events for part in found),
-        until=max(part.until for part in found),
-        unsealed=sum(part.unsealed for part in found),
+        events=found.events,
+        until=found.until,
+        unsealed=found.unsealed,
         anchored=anchored,
         faults=sorted(faults, key=lambda fault: (fault.position or 0, fault.kind)),
-        more_faults=sum(part.deviating - len(part.deviations) for part in found),
+        more_faults=found.deviating - len(found.deviations),
     )
 
 
@@ -94,53 +72,6 @@ def _places(settings: Settings, public: bytes, stack: ExitStack) -> list[Anchor]
         blobs = Blobs(settings)
         stack.callback(blobs.close)
     return anchors(settings, blobs, name_of(public))
-
-
-def _spans(log: SealedLog, public: bytes, known: int, top: int) -> Iterator[tuple[int, int, int | None]]:
-    """Yield (first seal, last seal, last position); None for the log's end. One span where there is little to do."""
-    cut = int(known * _SECOND_FROM)
-    seal = log.seal(cut) if known > _ALONE_UP_TO else None
-    if seal is None or not seal.is_genuine(public) or seal.said().number != cut:
-        yield 1, top, None
-    else:
-        yield 1, cut, seal.said().last
-        yield cut + 1, top, None
-
-
-def _run(parts: Sequence[_Part], told: Callable[[int], None]) -> list[Found]:
-    if len(parts) == 1:
-        return [_scan(parts[0], told)]
-    context = multiprocessing.get_context("spawn")
-    done = context.Value("q", 0)
-    with ProcessPoolExecutor(1, context, _join, (done,)) as pool:
-        other = pool.submit(_scan_joined, parts[1])
-        first = _scan(parts[0], lambda events: told(events + done.value))
-        return [first, other.result()]
-
-
-def _scan(part: _Part, told: Callable[[int], None]) -> Found:
-    with ExitStack() as stack:
-        places = _places(part.settings, part.public, stack)
-        seals, rows = (
-            stack.enter_context(SealedLog(part.settings.database_url, name_of(part.public))) for _ in range(2)
-        )
-        return Scan(seals, rows, places, part.public, part.known).run(part.first, part.last, part.upper, told)
-
-
-_done: "Synchronized[int]"
-
-
-def _join(done: "Synchronized[int]") -> None:
-    """Hand a new process the counter: it passes only to a process that is being started."""
-    global _done  # noqa: PLW0603
-    _done = done
-
-
-def _scan_joined(part: _Part) -> Found:
-    def told(events: int) -> None:
-        _done.value = events
-
-    return _scan(part, told)
 
 
 def _of_places(
@@ -158,11 +89,10 @@ def _of_places(
             yield Fault(kind="anchor missing", seal=number + 1, place=place.name)
 
 
-def _with_whole_streams(log: SealedLog, faults: Sequence[Fault]) -> list[Fault]:
-    """Add the streams of which nothing is left."""
-    whole = [
+def _whole_streams(log: SealedLog, faults: Sequence[Fault]) -> list[Fault]:
+    """Return the streams of which nothing is left."""
+    return [
         Fault(kind="stream deleted", position=positions[0], stream=stream, positions=positions)
         for stream, positions in positions_by_stream(faults).items()
         if not log.has(stream.bytes)
     ]
-    return [*faults, *whole]
