@@ -119,6 +119,7 @@ async def test_a_shop_that_was_destroyed_is_restored_row_for_row_and_answers_byt
     manifest = json.loads(made.stdout)
     assert manifest["tables"]["events"]["rows"] == len(before["events"])
     assert not set(TABLES) & set(manifest["tables"])
+    assert path.stat().st_mode & 0o777 == 0o600
     read = deadwax(settings, "backup", "verify", str(path))
     assert f"{len(before['events'])} events up to position {manifest['position']}" in read.stdout, read.stderr
 

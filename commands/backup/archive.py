@@ -59,6 +59,7 @@ def opened(path: Path) -> Iterator[Archive]:
 
 def pack(folder: Path, path: Path) -> None:
     """Write the folder's files into a .tar, the manifest first."""
+    path.touch(mode=0o600)  # it holds what is known of persons
     with tarfile.open(path, "w") as tar:
         tar.add(folder / MANIFEST, MANIFEST)
         for file in sorted(folder.rglob("*")):

@@ -67,10 +67,6 @@ class SealedLog:
         """Hold the right to seal until the transaction ends; False where another process has it."""
         return bool(self._one("SELECT pg_try_advisory_xact_lock(%s)", _LOCK))
 
-    def size(self) -> int:
-        """Return about how many events there are."""
-        return int(self._one("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'events'::regclass"))
-
     def newest(self) -> int:
         """Return the last position, 0 without any."""
         return int(self._one("SELECT coalesce(max(notification_id), 0) FROM events"))

@@ -37,7 +37,7 @@ class Verified(Struct, frozen=True, kw_only=True):
 def verify(
     settings: Settings, public: bytes, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> Verified:
-    """Compare the log with what the key whose public half this is has sealed. `progress` is told (done, events).
+    """Compare the log with what the key whose public half this is has sealed. `progress` is told (done, about how many in all).
 
     Raises Unavailable.
     """
@@ -48,7 +48,7 @@ def verify(
         guess = log.last_number()
         anchored = {place.name: newest(place, guess) for place in places}
         known = log.last_number()
-        total = max(log.size(), 1)
+        total = max(log.newest(), 1)
         found = Scan(log, rows, places, public, known).run(
             max([known, *anchored.values()]), lambda done: progress(min(done, total), total)
         )
