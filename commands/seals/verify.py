@@ -37,7 +37,8 @@ class Verified(Struct, frozen=True, kw_only=True):
 def verify(
     settings: Settings, public: bytes, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> Verified:
-    """Compare the log with what the key whose public half this is has sealed. `progress` is told (done, about how many in all).
+    """Compare the log with what the key whose public half this is has sealed. `progress` is told (done, about how
+    many in all).
 
     Raises Unavailable.
     """
