@@ -5,6 +5,7 @@ import sys
 import typer
 
 from api import (
+    cli_backup,
     cli_connections,
     cli_erase,
     cli_export,
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 _GROUPS = (
     cli_serve,
+    cli_backup,
     cli_import,
     cli_export,
     cli_organization,

@@ -15,24 +15,24 @@ def register(app: typer.Typer) -> None:
 
 def reseal() -> None:
     """Seal all credentials under DEADWAX_SECRET_KEY that DEADWAX_PREVIOUS_SECRET_KEY opens still."""
-    from commands.seals import Seals, Unsealable
+    from commands.vault import Unsealable, Vault
     from projections.credential import Credentials
 
     settings = Settings.load()
     settings.require("secret_key")
-    seals = Seals(settings.secret_key, settings.previous_secret_key)
+    vault = Vault(settings.secret_key, settings.previous_secret_key)
     resealed = lost = 0
     with database() as url, Credentials(url) as credentials:
         for connection in credentials.connections():
             with credentials.held(connection) as held:
-                if held.sealed is None or seals.is_newest(held.sealed):
+                if held.sealed is None or vault.is_newest(held.sealed):
                     continue
                 try:
-                    opened = seals.open(connection, held.sealed)
+                    opened = vault.open(connection, held.sealed)
                 except Unsealable:
                     lost += 1
                     continue
-                held.replace(seals.seal(connection, opened))
+                held.replace(vault.seal(connection, opened))
                 resealed += 1
     typer.echo(f"{resealed} sealed anew" + (f", {lost} cannot be opened: connect those again" if lost else ""))
     if lost:

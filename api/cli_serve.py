@@ -32,12 +32,14 @@ def serve() -> None:
     def prepare(environ: dict[str, str]) -> str | None:
         from api.first_key import first_key
         from commands.migrate import migrate as migrated
+        from commands.seals.key import make_seal_key
         from projections.version import bring_up_to_date
 
         if not settings.secret_key:
             # The processes are started with these variables; nothing else gets to know them.
             environ["DEADWAX_SECRET_KEY"] = kept_secret(settings.data)
         there = settings.replaced(environ)
+        make_seal_key(settings)
         migrated(there.database_url)
         bring_up_to_date(there.database_url)
         return first_key(there.database_url)
@@ -106,6 +108,7 @@ def worker() -> None:
 
 def migrate() -> None:
     """Bring the database to the newest form and say which migrations ran and what was rebuilt from the log."""
+    from commands.migrate import give_rights
     from commands.migrate import migrate as migrated
     from engines.reach import reached
     from projections.version import bring_up_to_date
@@ -115,6 +118,9 @@ def migrate() -> None:
             typer.echo(name)
         if (rebuilt := bring_up_to_date(settings.database_url)) is not None:
             typer.echo(f"catalogue: {rebuilt.products:,} products from {rebuilt.events:,} events")
+        if role := settings.database_runtime_role:
+            made = give_rights(settings.database_url, role)
+            typer.echo(f"{role}: {'made, without a password' if made else 'has its rights'}")
 
 
 def _die_of_signals() -> None:

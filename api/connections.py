@@ -19,7 +19,7 @@ from api.pages import page_number, page_size
 from api.requests import ApiRequest, parse_query, request_id
 from api.services import services
 from commands.connection import BeginConsent, CreateConnection, DeleteConnection, RequestTest, ReviseConnection
-from commands.seals import Seals
+from commands.vault import Vault
 from commands.work import Context
 from domain import ids
 from domain.connection.form import CAPABILITIES, CREATE, REVISE, credential_errors, platform_errors
@@ -61,7 +61,7 @@ async def create_connection(request: ApiRequest) -> Answer:
     if errors:
         raise Invalid(errors)
     id, credentials = uuid7(), values.pop("credentials", None)
-    sealed = None if credentials is None else _seals(request).seal(id, credentials)
+    sealed = None if credentials is None else _vault(request).seal(id, credentials)
     headers = {"Location": f"{PATH}/{ids.uid(ids.CONNECTION, id)}/", "ETag": etag(1 if sealed is None else 2)}
     return await create(request, id, CreateConnection(id=id, values=values, sealed=sealed), body, headers)
 
@@ -81,7 +81,7 @@ async def revise_connection(request: ApiRequest) -> Answer:
     if errors:
         raise Invalid(errors)
     id = path_id(request, ids.CONNECTION)
-    sealed = None if credentials is None else _seals(request).seal(id, credentials)
+    sealed = None if credentials is None else _vault(request).seal(id, credentials)
     command = ReviseConnection(id=id, values=values, sealed=sealed)
     await services(request).execute(request, command, guard=guard(request, id, expect, etag))
     return _show(request, await _row(request))
@@ -138,7 +138,7 @@ async def end_consent(request: ApiRequest) -> Answer:
         raise BadRequest("This consent is not expected, or no longer. Begin again.")
     if not code:
         raise BadRequest("The marketplace gave no consent.")
-    sealed = _seals(request).seal(found.connection, {"code": code})
+    sealed = _vault(request).seal(found.connection, {"code": code})
     command = ReviseConnection(id=found.connection, values={}, sealed=sealed)
     context = Context(found.organization, "system", request_id(request.scope))
     await within.in_turn(lambda: within.bus.execute(command, context))
@@ -156,8 +156,8 @@ async def _row(request: ApiRequest) -> Row:
     return row
 
 
-def _seals(request: ApiRequest) -> Seals:
-    return Seals(services(request).settings.secret_key)
+def _vault(request: ApiRequest) -> Vault:
+    return Vault(services(request).settings.secret_key)
 
 
 def _digest(state: str) -> bytes:

@@ -19,6 +19,7 @@ from bench.patching import patching
 from bench.peers.fill import fill
 from bench.race import Field, race, table
 from bench.report import RACE, Group, Row, keep, parts, show
+from bench.sealing import sealing, verifying
 from bench.sellers import Seller, sellers
 from bench.stock import stock
 from bench.todo import todo
@@ -26,7 +27,10 @@ from commands.migrate import migrate
 from engines.reach import engines_of
 
 PRODUCTS = 200_000
-PARTS = ("list", "patch", "create", "import", "todo", "mail", "download", "rebuild", "memory", "as-of")
+PARTS = (
+    *("list", "patch", "create", "sealing", "import", "todo", "mail", "download", "rebuild", "verify", "memory"),
+    "as-of",
+)
 PAGES = tuple(scenario.name for scenario in pages(Seller(0, 1000)))
 
 
@@ -104,8 +108,10 @@ def _parts(
         "list": lambda: scenarios.listing(environment, reader, folder),
         "patch": lambda: patching(environment, writer),
         "rebuild": lambda: scenarios.rebuilding(database_url, reader),
+        "verify": lambda: verifying(environment, folder),
         "memory": lambda: scenarios.memory(environment, reader),
         "create": lambda: scenarios.creating(environment, writer),
+        "sealing": lambda: sealing(environment, writer, folder),
         "import": lambda: importing(database_url, folder),
         "todo": lambda: todo(environment, writer),
         "mail": lambda: mailing(environment, writer),

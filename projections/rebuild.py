@@ -23,6 +23,9 @@ from projections.copying import Copying
 from projections.replay import Replay
 from projections.version import note
 
+TABLES = ("product_list", "product_document", "inventory_list", "presence_list")
+"""What a rebuild makes from the log: no backup needs their rows."""
+
 _SQL = queries("rebuild")
 _LOCK = 0x64656165
 _STREAM_ROWS = 2000

@@ -20,9 +20,9 @@ from uuid_utils.compat import uuid7
 
 from commands.bus import Bus
 from commands.connection import DeleteConnection
-from commands.seals import Seals, Unsealable
 from commands.settings import Settings, declared
 from commands.store import Store
+from commands.vault import Unsealable, Vault
 from commands.work import Context
 from domain import ids
 from projections.credential import Credentials
@@ -103,28 +103,28 @@ def owed(settings: Settings) -> list[str]:
 
 
 def test_a_seal_opens_for_its_connection_under_its_secret_alone() -> None:
-    id, seals = uuid7(), Seals(SECRET)
-    sealed = seals.seal(id, {"token": "hush"})
+    id, vault = uuid7(), Vault(SECRET)
+    sealed = vault.seal(id, {"token": "hush"})
     assert b"hush" not in sealed
-    assert seals.open(id, sealed) == {"token": "hush"}
-    assert seals.seal(id, {"token": "hush"}) != sealed
-    for opens, connection in ((seals, uuid7()), (Seals(OTHER), id)):
+    assert vault.open(id, sealed) == {"token": "hush"}
+    assert vault.seal(id, {"token": "hush"}) != sealed
+    for opens, connection in ((vault, uuid7()), (Vault(OTHER), id)):
         with pytest.raises(Unsealable):
             opens.open(connection, sealed)
-    both = Seals(OTHER, SECRET)
+    both = Vault(OTHER, SECRET)
     assert both.open(id, sealed) == {"token": "hush"}
     assert (both.is_newest(sealed), both.is_newest(both.seal(id, {}))) == (False, True)
     with pytest.raises(Unsealable):
-        Seals("", "")
+        Vault("", "")
 
 
 @given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))
 def test_a_seal_that_was_touched_anywhere_does_not_open(place: int, difference: int) -> None:
-    id, seals = uuid7(), Seals(SECRET)
-    touched = bytearray(seals.seal(id, {"token": "hush"}))
+    id, vault = uuid7(), Vault(SECRET)
+    touched = bytearray(vault.seal(id, {"token": "hush"}))
     touched[place % len(touched)] ^= difference
     with pytest.raises(Unsealable):
-        seals.open(id, bytes(touched))
+        vault.open(id, bytes(touched))
 
 
 async def test_a_connection_shows_everything_but_what_opens_it(api: httpx.AsyncClient, secretive: Settings) -> None:
@@ -394,7 +394,7 @@ async def test_a_token_is_renewed_by_one_of_those_who_want_it_and_used_by_all(
     def one() -> None:
         # Each with a connection of its own, as in processes of their own.
         with Credentials(there.database_url) as credentials, Web() as web:
-            found.append(EbayTokens(web, there, Seals(SECRET), credentials, id_of(made)).access())
+            found.append(EbayTokens(web, there, Vault(SECRET), credentials, id_of(made)).access())
 
     threads = [threading.Thread(target=one) for _ in range(6)]
     for thread in threads:
@@ -453,7 +453,7 @@ async def test_credentials_are_sealed_anew_under_a_new_secret(
     assert reseal() == "0 sealed anew\n"
     with Credentials(secretive.database_url) as credentials, credentials.held(id_of(made)) as held:
         assert held.sealed is not None
-        assert Seals(OTHER).open(id_of(made), held.sealed) == {"token": "discogs-token"}
+        assert Vault(OTHER).open(id_of(made), held.sealed) == {"token": "discogs-token"}
 
 
 async def test_what_happened_to_a_connection_is_in_the_log(api: httpx.AsyncClient, secretive: Settings) -> None:

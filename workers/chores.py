@@ -1,5 +1,8 @@
 """All that is done from time to time: one line a chore."""
 
+from functools import partial
+
+from commands.seals.sealer import seal_log
 from projections.todo import Todo
 from workers.assets import AssetCollector
 from workers.images import Collector
@@ -26,6 +29,7 @@ def chores(tools: Tools) -> list[Chore]:
         Chore("receipts", SWEEP_SECONDS, lambda: tools.bus.store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
         Chore("rates", LOOK_SECONDS, rates.fetch),
         Chore("conversions", LOOK_SECONDS, rates.reconvert),
+        Chore("seals", settings.seal_seconds, partial(seal_log, settings, tools.blobs)),
         Chore("images", min(SWEEP_SECONDS, settings.image_grace_seconds), collector.collect),
         Chore("assets", min(SWEEP_SECONDS, settings.asset_grace_seconds), assets.collect),
     ]

@@ -7,8 +7,8 @@ import structlog
 
 from commands.bus import Bus
 from commands.connection import NoteRefused, NoteVerified
-from commands.seals import Unsealable
 from commands.settings import Settings
+from commands.vault import Unsealable
 from commands.work import Context
 from domain.connection.connection import Connection, fold
 from domain.errors import NotFound

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from commands.seals import Seals
 from commands.settings import Settings
+from commands.vault import Vault
 from projections.credential import Credentials, Held
 from workers.marketplaces.base import Permanent, Reconnect, Transient, asked, retry_after
 from workers.web import Unreachable, Unreadable, Web
@@ -25,14 +25,14 @@ class EbayTokens:
         self,
         web: Web,
         settings: Settings,
-        seals: Seals,
+        vault: Vault,
         credentials: Credentials,
         connection: UUID,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._web = web
         self._settings = settings
-        self._seals = seals
+        self._vault = vault
         self._credentials = credentials
         self._connection = connection
         self._clock = clock
@@ -42,7 +42,7 @@ class EbayTokens:
         with self._credentials.held(self._connection) as held:
             if held.sealed is None:
                 raise Reconnect("There are no credentials.")
-            known = self._seals.open(self._connection, held.sealed)
+            known = self._vault.open(self._connection, held.sealed)
             token = known.get("access_token")
             if token is not None and token != but and float(known["until"]) - EARLY_SECONDS > self._clock():
                 return token
@@ -61,7 +61,7 @@ class EbayTokens:
         except (KeyError, TypeError, ValueError) as error:
             raise Transient("The answer has no token.") from error
         fresh = {"refresh_token": refresh, "access_token": token, "until": f"{until:.0f}"}
-        held.replace(self._seals.seal(self._connection, fresh))
+        held.replace(self._vault.seal(self._connection, fresh))
         return token
 
     def _minted(self, form: Mapping[str, str]) -> Any:

@@ -4,8 +4,8 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from commands.seals import Seals
 from commands.settings import Settings
+from commands.vault import Vault
 from projections.credential import Credentials
 from workers.marketplaces.base import Account, Permanent, Reconnect
 from workers.marketplaces.discogs import DiscogsAccount
@@ -19,7 +19,7 @@ class Marketplaces:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._web = Web()
-        self._seals = Seals(settings.secret_key, settings.previous_secret_key)
+        self._vault = Vault(settings.secret_key, settings.previous_secret_key)
 
     def __enter__(self) -> Self:
         return self
@@ -34,13 +34,13 @@ class Marketplaces:
         settings = self._settings
         match platform_uid:
             case "plat_ebay":
-                tokens = EbayTokens(self._web, settings, self._seals, credentials, connection)
+                tokens = EbayTokens(self._web, settings, self._vault, credentials, connection)
                 return EbayAccount(self._web, settings.ebay_api_url, tokens)
             case "plat_discogs":
                 with credentials.held(connection) as held:
                     if held.sealed is None:
                         raise Reconnect("There are no credentials.")
-                    token = self._seals.open(connection, held.sealed)["token"]
+                    token = self._vault.open(connection, held.sealed)["token"]
                 about = f" +{settings.public_url}" if settings.public_url else ""
                 return DiscogsAccount(self._web, settings.discogs_api_url, USER_AGENT + about, token)
         raise Permanent("There is no connector for this platform.")

@@ -26,7 +26,7 @@ class Unsealable(DeadwaxError):
     """The credentials cannot be opened: they were sealed under another DEADWAX_SECRET_KEY."""
 
 
-class Seals:
+class Vault:
     """Seals under the first secret, opens what was sealed under any of them."""
 
     def __init__(self, *secrets: str) -> None:
