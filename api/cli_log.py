@@ -1,4 +1,4 @@
-"""deadwax log …"""
+"""`deadwax log`: what happened, shown, followed, exported, sealed and proven."""
 
 import typer
 

@@ -26,8 +26,8 @@ MEANINGS = {
     "platform": "Written as `platform_uid`.",
     "price_last_updated": "When a price last changed, UTC.",
     "last_checked_at": "When the marketplace was last asked, UTC.",
-    "listing_price_usd_status": "Only where a reference rate had a part in it: `converted`, or `stale` (null: the newest"
-    " rate is too old).",
+    "listing_price_usd_status": "Only where a reference rate had a part in it: `converted`, or `stale` (null: the"
+    " newest rate is too old).",
     "listing_price_usd_rate_date": "The day of that reference rate.",
     "created_at": "When it was created, UTC.",
     "updated_at": "When it last changed, UTC.",
