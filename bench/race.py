@@ -20,7 +20,7 @@ from bench.report import Group, Row
 from bench.sellers import Seller
 
 ROUNDS = 3
-SECONDS, WARM_SECONDS = 2.5, 1.5
+SECONDS, WARM_SECONDS = 2.0, 1.0
 CACHE_OFF = {"DEADWAX_PAGE_CACHE_MIB": "0"}
 AHEAD_OF_DRF, AHEAD_OF_FASTAPI, OF_CONSTANT = 40, 20, 0.5
 """What the first page is held to: with the cache off, beside the peers; from the cache, beside the constant handler."""
@@ -111,7 +111,7 @@ def _written(field: Field, run: Callable[..., load.Load], seconds: float) -> loa
 def _row(field: Field, scenario: Scenario, lap: Lap) -> Row:
     held = lap.uncached if scenario is FIRST_PAGE else lap.shipped
     ahead = (times(held, lap.drf), times(held, lap.fastapi))
-    wanted, met = _wanted(scenario, field.bound, ahead, max(map(p99_ms, lap[:3])))
+    wanted, met = _wanted(scenario, field.bound, ahead, max(p99_ms(lap.shipped), p99_ms(lap.uncached)))
     limits = ["", ""]
     if scenario.limits:
         body = b"x" * max(run.body_bytes for run in held)
@@ -123,7 +123,7 @@ def _row(field: Field, scenario: Scenario, lap: Lap) -> Row:
 
 
 def _wanted(scenario: Scenario, bound: bool, ahead: tuple[float, float], p99_ms: float) -> tuple[str, bool]:
-    """Say what is wanted and whether it is met; `p99_ms` is the longest of all that Deadwax was measured with."""
+    """Say what is wanted and whether it is met; `p99_ms` is the longer one, with the cache or without."""
     quick = p99_ms < WITHIN_MS
     if not bound:
         return f"p99 < {WITHIN_MS} ms", quick
