@@ -13,6 +13,7 @@ from domain import ids
 from domain.asset import asset as assets
 from domain.asset.asset import Asset
 from domain.asset.events import AssetCreated
+from domain.connection.events import ConnectionCreated
 from domain.event import DomainEvent, own_fields
 from domain.image import Image, Photo
 from domain.imports.events import ImportAdvanced, ImportRecognised, ImportRequested
@@ -178,6 +179,9 @@ NOUNS: Mapping[str, Noun] = {
         hidden=frozenset({"buyer", "token_digest", "download", "assets"}),
         state=Purchase,
         evolve=purchases.evolve,
+    ),
+    "connection": Noun(
+        "Marketplace connection", ids.CONNECTION, _named((*own_fields(ConnectionCreated), "reason", "is_final"))
     ),
     "task": Noun("Task", "task_", _named(("kind", "attempt", "reason", "due")), hidden=frozenset({"subject"})),
     "artist": Noun("Artist", ids.ARTIST, _named(("name",))),

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.purchase import purchase as purchases
@@ -148,6 +148,7 @@ def test_marks_that_turn_the_direction_are_left_out() -> None:
     )
 
 
+@example(name="", seller="000¡¡¡¡¡¡¡¡𐀀𐀀𐀀𐀀𐀀𐀀 ¡", title="")
 @given(name=_seen, seller=_seen.filter(line), title=_seen)
 def test_no_text_adds_a_header_or_an_address(name: str, seller: str, title: str) -> None:
     made = letter(Addressed(RECIPIENT, name, seller, "help@groove.example"), title=title)

@@ -124,7 +124,7 @@ def _keys(key: Schema) -> dict[str, Schema]:
 
 
 def _public(schema: Any) -> Any:
-    """Return the schema under its public names; every field of an answer is always there."""
+    """Return the schema under its public names; every field of an answer is there, but for those that may be unset."""
     if isinstance(schema, list):
         return [_public(item) for item in schema]
     if not isinstance(schema, dict):
@@ -138,5 +138,6 @@ def _public(schema: Any) -> Any:
         made = {**kinds[0], "type": [kinds[0]["type"], "null"]}
     if isinstance(made.get("properties"), dict):
         made["properties"] = {name: _public(value) for name, value in schema["properties"].items()}
-        made["required"] = list(made["properties"])
+        told = schema.get("required", ())
+        made["required"] = [name for name, of in schema["properties"].items() if name in told or "default" in of]
     return made
