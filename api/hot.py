@@ -42,10 +42,7 @@ class Hot:
         await self._app(scope, receive, send)
 
     async def _answer(self, scope: Any, within: Services) -> Answer | None:
-        base_url = within.addresses.base_url(scope)
-        # The host too, where it is not in the URL: whether it is one is for the framework to say.
-        address = (header(scope, b"host"), base_url, scope["path"], scope["query_string"])
-        scope["state"][_ADDRESS] = address
+        address = scope["state"][_ADDRESS] = _address(scope, within)
         route = within.pages.route(address)
         if route is None:
             return None
@@ -57,11 +54,17 @@ class Hot:
         return unless_known(scope, page.body, page.tag)
 
 
+def _address(scope: Any, within: Services) -> tuple[Any, ...]:
+    # The host too, where it is not in the URL: whether it is one is for the framework to say.
+    return (header(scope, b"host"), within.addresses.base_url(scope), scope["path"], scope["query_string"])
+
+
 async def hot_page(request: ApiRequest, make: Callable[[], Awaitable[Page]]) -> Page:
     """Return the page that `make` gives, or the one that is kept as of the caller's revision; the next request for it
     is answered without its handler. Raises what `make` raises."""
     scope, caller, pages = request.scope, request.auth, services(request).pages
-    address = scope["state"][_ADDRESS]
+    # As it was before routing took its last slash; a path that routing alone knows as one of these has none.
+    address = scope["state"].get(_ADDRESS) or _address(scope, services(request))
     page = await pages.page((address, caller.organization.int), caller.revision, make)
     pages.note_route(address, (scope["path_template"], scope["path_params"]))
     return page

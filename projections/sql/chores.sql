@@ -1,12 +1,13 @@
 -- know: Have chores of these names.
 INSERT INTO chore (name) SELECT unnest(%(names)s::text[]) ON CONFLICT (name) DO NOTHING RETURNING 1;
 
--- take: Take the chore that has been due longest; also one whose period has become shorter than it has still to wait.
+-- take: Take the chore that has been due longest; also one whose period has become shorter than it has still to wait, by
+-- more than two transactions' clocks may be apart: one that was done a moment ago is met here with its new time.
 WITH due AS (
     SELECT c.name, c.subject
     FROM chore AS c JOIN unnest(%(names)s::text[], %(every)s::float[]) AS k (name, every) ON k.name = c.name
     LEFT JOIN lease AS l ON l.subject = c.subject
-    WHERE (c.next_due <= now() OR c.next_due > now() + make_interval(secs => k.every))
+    WHERE (c.next_due <= now() OR c.next_due > now() + make_interval(secs => k.every + 10))
       AND (l.until IS NULL OR l.until <= now())
     ORDER BY c.next_due LIMIT 1 FOR UPDATE OF c SKIP LOCKED
 ), taken AS (
