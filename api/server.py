@@ -1,6 +1,7 @@
 """What the HTTP server loads in each of its processes."""
 
 import asyncio
+import multiprocessing
 import os
 
 from litestar import Litestar
@@ -13,8 +14,11 @@ from engines.lifeline import die_with_parent
 
 def application() -> Litestar:
     """Return the app of one process, which does not outlive the server's main process, however that ends."""
-    die_with_parent(os.getppid())
-    share_metrics(os.getppid())
+    # Not getppid: the main process may have died while this one was starting.
+    parent = multiprocessing.parent_process()
+    main = parent.pid if parent is not None and parent.pid is not None else os.getppid()
+    die_with_parent(main)
+    share_metrics(main)
     app = create_app()
 
     def end_streams() -> None:

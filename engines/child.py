@@ -12,6 +12,7 @@ from engines.lifeline import tied
 from engines.program import EngineError, Program
 
 _LONGEST_BACKOFF_SECONDS = 10.0
+_LOOK_SECONDS = 0.05
 _SETTLED_SECONDS = 30.0
 
 
@@ -58,7 +59,7 @@ class Child:
         pause_seconds = 0.1
         while self._process is not None:
             since = time.monotonic()
-            code = await self._process.wait()
+            code = await _ended(self._process)
             if self._stopping:
                 return
             end_group(self._process.pid)
@@ -126,6 +127,14 @@ class Child:
         for line in lines[:-1]:
             self._say(self.program.name, line)
         return lines[-1].strip() if lines else "it printed nothing"
+
+
+async def _ended(process: asyncio.subprocess.Process) -> int:
+    """Return the code once the process itself has ended: its own wait() goes on while one that it has started, and that
+    does not end with it, holds the pipe."""
+    while process.returncode is None:  # noqa: ASYNC110 - it has no event of that alone
+        await asyncio.sleep(_LOOK_SECONDS)
+    return process.returncode
 
 
 def _reason(code: int) -> str:
