@@ -43,7 +43,7 @@ class Child:
         if process is not None and process.returncode is None:
             process.send_signal(self.program.stop_signal)
             try:
-                await asyncio.wait_for(process.wait(), grace_seconds)
+                await asyncio.wait_for(_ended(process), grace_seconds)
             except TimeoutError:
                 self._say(self.program.name, f"does not end within {grace_seconds:.0f} s: killed")
         if process is not None:

@@ -15,6 +15,7 @@ from domain.event import Change, Projected, Step
 from domain.platforms import PLATFORM
 from projections.base import Reader, queries
 from projections.guards import Guard, guarded
+from projections.numbered import NumberedPage, numbered_page
 from projections.presence_document import PresencePlatform
 
 KIND = "connection"
@@ -40,14 +41,6 @@ class ConnectionDocument(Struct, frozen=True, kw_only=True):
     tested_at: datetime | None
     created: datetime
     updated: datetime
-
-
-class Page(NamedTuple):
-    """`results` is the inside of a JSON array; `total` is exact; `number` is 1-based."""
-
-    total: int
-    number: int
-    results: str
 
 
 class Row(NamedTuple):
@@ -120,15 +113,9 @@ def expect(id: UUID, accepts: Callable[[int], bool]) -> Guard:
     return guarded((_SQL["hold"], _SQL["held"]), id, lambda row: accepts(row["revision"]))
 
 
-async def page(reader: Reader, organization: UUID, number: int | None, size: int) -> Page | None:
-    """Return a page of connections, oldest first; `number` None is the last page. None past the end."""
-    [count] = await reader.row(_SQL["count"], [organization]) or (0,)
-    last = max(1, -(-count // size))
-    number = last if number is None else number
-    if not 1 <= number <= last:
-        return None
-    rows = await reader.rows(_SQL["page"], [organization, size, (number - 1) * size])
-    return Page(count, number, ",".join(row[0] for row in rows))
+async def page(reader: Reader, organization: UUID, number: int | None, size: int) -> NumberedPage | None:
+    """Return a page of connections, oldest first. See numbered_page."""
+    return await numbered_page(reader, _SQL, organization, number, size)
 
 
 async def detail(reader: Reader, organization: UUID, id: UUID) -> Row | None:

@@ -14,6 +14,7 @@ from domain.imports.events import ImportAdvanced, RowError, RowRepeat
 from domain.imports.imports import Import
 from projections.base import Reader, queries
 from projections.documents import BASE_URL
+from projections.numbered import NumberedPage, numbered_page
 
 KIND = "import"
 _SQL = queries("imports")
@@ -51,14 +52,6 @@ class ImportDocument(Struct, frozen=True, kw_only=True):
     created: datetime
     started: datetime | None
     finished: datetime | None
-
-
-class Page(NamedTuple):
-    """`results` is the inside of a JSON array with holes; `total` is exact; `number` is 1-based."""
-
-    total: int
-    number: int
-    results: str
 
 
 class Row(NamedTuple):
@@ -128,15 +121,9 @@ class ImportsProjection:
         return Projected(steps, documents)
 
 
-async def page(reader: Reader, organization: UUID, number: int | None, size: int) -> Page | None:
-    """Return a page of imports, newest first; `number` None is the last page. None past the end (page 1 always is)."""
-    [count] = await reader.row(_SQL["count"], [organization]) or (0,)
-    last = max(1, -(-count // size))
-    number = last if number is None else number
-    if not 1 <= number <= last:
-        return None
-    rows = await reader.rows(_SQL["page"], [organization, size, (number - 1) * size])
-    return Page(count, number, ",".join(row[0] for row in rows))
+async def page(reader: Reader, organization: UUID, number: int | None, size: int) -> NumberedPage | None:
+    """Return a page of imports, newest first. See numbered_page."""
+    return await numbered_page(reader, _SQL, organization, number, size)
 
 
 async def detail(reader: Reader, organization: UUID, id: UUID) -> Row | None:
