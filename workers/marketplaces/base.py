@@ -6,10 +6,13 @@ MarketplaceError
 └── Permanent      the same request will never be right
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from domain.errors import DeadwaxError
+from domain.presence.listing import Listing, Sale, Seen, Unseen
 from workers.web import Reply, Unreachable, Unreadable, Web
 
 
@@ -38,6 +41,31 @@ class Account(Protocol):
 
     def verify(self) -> None:
         """Ask for something only the seller may ask for. Raises MarketplaceError."""
+        ...
+
+    def read(self, listings: Sequence[Listing]) -> Iterator[Seen | Unseen]:
+        """Yield what each of them shows, in any order and as it comes; many at once where the API can.
+
+        Raises Transient and Reconnect, which end the reading: what was yielded holds.
+        """
+        ...
+
+    def set_price(self, listing: Listing, price: Decimal) -> Mapping[str, str] | None:
+        """Set the price, in the listing's currency, and nothing else; return its reference as it is known now.
+
+        To repeat it does no harm. Raises MarketplaceError, Permanent where the listing takes no price.
+        """
+        ...
+
+    def end(self, listing: Listing) -> str:
+        """End or pause it; return the status that it has now: ended or paused, or sold where that came first.
+
+        To repeat it does no harm. Raises MarketplaceError.
+        """
+        ...
+
+    def orders(self, since: datetime) -> Iterator[Sale]:
+        """Yield the lines of orders that moved since then, oldest move first. Raises MarketplaceError."""
         ...
 
 
