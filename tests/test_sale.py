@@ -90,6 +90,16 @@ def test_a_second_sale_of_the_copy_is_a_conflict_that_changes_nothing_else(stall
     assert (stall.presence(sibling).status, stall.owed()) == ("sold", set())
 
 
+def test_a_copy_that_somebody_marked_as_sold_is_a_conflict_and_leaves_its_other_listings_too(stall: Stall) -> None:
+    ebay = stall.connect(EBAY)
+    stall.connect(DISCOGS)
+    id, sibling, item = stall.add(EBAY), stall.add(DISCOGS, "222"), stall.add_item("A-1")
+    stall.mark(item, "sold")
+    assert ends(stall) == {}
+    stall.sell(ebay, "E-1", sku="A-1")
+    assert (stall.topics(id), ends(stall)) == (["presence.sale-conflicted.v1"], {sibling: "E-1"})
+
+
 def test_a_product_without_items_is_one_copy(stall: Stall) -> None:
     ebay, discogs = stall.connect(EBAY), stall.connect(DISCOGS)
     sibling = stall.add(DISCOGS, "222")

@@ -225,8 +225,8 @@ def test_what_was_sold_before_is_a_conflict_with_the_first_order_where_it_is_kno
     first, gone = copy(sku="A-1"), copy("sold", "A-2")
     there = _folded()
     assert judge(SALE._replace(sku="A-2"), there, [], [first, gone]) == Verdict(gone, is_conflict=True)
-    assert judge(SALE, there, [sold("D-1")], [gone]) == Verdict(None, is_conflict=True, first_order="D-1")
-    assert judge(SALE, there, [sold("D-1")], []) == Verdict(None, is_conflict=True, first_order="D-1")
-    assert judge(SALE, sold("E-0"), [], []) == Verdict(None, is_conflict=True, first_order="E-0")
+    assert judge(SALE, there, [sold("D-1")], [gone]) == Verdict(None, True, is_conflict=True, first_order="D-1")
+    assert judge(SALE, there, [sold("D-1")], []) == Verdict(None, True, is_conflict=True, first_order="D-1")
+    assert judge(SALE, sold("E-0"), [], []) == Verdict(None, True, is_conflict=True, first_order="E-0")
     # There is one left: of a listing of several, this is the next.
     assert judge(SALE, sold("E-0"), [], [first, gone]) == Verdict(first, is_last=True)
