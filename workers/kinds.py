@@ -27,8 +27,8 @@ def kinds(tools: Tools) -> list[Kind]:
     image = partial(SmallSizes.take, tools.settings.database_url, tools.blobs)
     return [
         # It counts its own attempts, and ends as failed.
-        Kind(imports.KIND, partial(ImportWork.take, tools.bus, tools.blobs), max_fruitless=None, is_prompt=False),
-        Kind(images.KIND, image, is_prompt=False),
+        Kind(imports.KIND, partial(ImportWork.take, tools.bus, tools.blobs), max_fruitless=None, lane="long"),
+        Kind(images.KIND, image, lane="long"),
         Kind(connection.KIND, partial(ConnectionWork.take, tools.bus, tools.settings, Marketplaces(tools.settings))),
         Kind(purchase.KIND, partial(MailWork.take, Office.opened(tools.settings, tools.bus))),
     ]
