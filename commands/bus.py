@@ -15,11 +15,13 @@ from commands import (
     connection,
     download,
     inventory,
+    listing,
     organization,
     presence,
     product,
     product_batch,
     purchase,
+    sale,
     task,
 )
 from commands.imports import job
@@ -59,6 +61,8 @@ HANDLERS: Mapping[Any, Handler] = {
     **purchase.HANDLERS,
     **download.HANDLERS,
     **connection.HANDLERS,
+    **listing.HANDLERS,
+    **sale.HANDLERS,
     **job.HANDLERS,
     **task.HANDLERS,
 }

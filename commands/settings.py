@@ -171,6 +171,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_max_age_days: Annotated[
         Days, Setting("DEADWAX_RATE_MAX_AGE_DAYS", "An older rate makes no price: it shows as stale")
     ] = MAX_AGE_DAYS
+    activity_days: Annotated[
+        Days, Setting("DEADWAX_ACTIVITY_DAYS", "Time that is kept what was done with marketplaces' listings")
+    ] = 30
     seal_key: Annotated[
         str, Setting("DEADWAX_SEAL_KEY", "Key that the log is sealed with, 32 bytes in base64", secret=True)
     ] = ""

@@ -3,6 +3,7 @@
 from functools import partial
 
 from commands.seals.sealer import seal_log
+from projections.activity import ActivityLog
 from projections.todo import Todo
 from workers.assets import AssetCollector
 from workers.images import Collector
@@ -24,9 +25,14 @@ def chores(tools: Tools) -> list[Chore]:
         with Todo(settings.database_url) as todo:
             todo.sweep()
 
+    def forget_activity() -> None:
+        with ActivityLog(settings.database_url) as activity:
+            activity.forget(settings.activity_days)
+
     return [
         Chore("leases", SWEEP_SECONDS, sweep),
         Chore("receipts", SWEEP_SECONDS, lambda: tools.bus.store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
+        Chore("activity", SWEEP_SECONDS, forget_activity),
         Chore("rates", LOOK_SECONDS, rates.fetch),
         Chore("conversions", LOOK_SECONDS, rates.reconvert),
         Chore("seals", settings.seal_seconds, partial(seal_log, settings, tools.blobs)),

@@ -1,13 +1,15 @@
 """What was done with a connection, as its owner reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 Action = Literal["check", "push", "end", "orders", "sale", "notification"]
 Outcome = Literal["done", "changed", "failed", "conflict", "skipped"]
+_encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
 class Activity(Struct, frozen=True, kw_only=True):
@@ -20,3 +22,20 @@ class Activity(Struct, frozen=True, kw_only=True):
     presence: UUID | None = None
     product: UUID | None = None
     changes: Mapping[str, tuple[Any, Any]] | None = None
+
+
+def columns(entries: Sequence[Activity]) -> list[list[Any]]:
+    """Return the entries as the database's function takes them; changes are JSON text, amounts in it strings."""
+    rows = [
+        (
+            entry.connection,
+            entry.action,
+            entry.outcome,
+            entry.presence,
+            entry.product,
+            entry.message,
+            _encode(entry.changes).decode() if entry.changes else None,
+        )
+        for entry in entries
+    ]
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(7)]

@@ -9,7 +9,8 @@ from uuid import UUID
 
 class Listing(NamedTuple):
     """What is known of a listing before the marketplace is asked. `reference` has the platform's further ids of it,
-    None where they were not looked up yet; `skus` are those of the product's items, which it may be found by.
+    None where they were not looked up yet; `skus` are those of the product's items, which it may be found by; `version`
+    is the presence's, so that what was asked before a change here is not taken for newer than it.
     """
 
     presence: UUID
@@ -18,6 +19,7 @@ class Listing(NamedTuple):
     currency: str
     reference: Mapping[str, str] | None = None
     skus: tuple[str, ...] = ()
+    version: int = 0
 
 
 class Seen(NamedTuple):
