@@ -10,6 +10,7 @@ from projections import connection, images, imports, listing, purchase
 from workers.connections import ConnectionWork
 from workers.images import SmallSizes
 from workers.imports import ImportWork
+from workers.lane import PACES
 from workers.listings import ListingWork
 from workers.mail import MailWork, Office
 from workers.marketplaces.registry import Marketplaces
@@ -37,12 +38,12 @@ def sync_kinds(desk: Desk) -> list[Kind]:
 
 def kinds(tools: Tools) -> list[Kind]:
     image = partial(SmallSizes.take, tools.settings.database_url, tools.blobs)
-    marketplaces = Marketplaces(tools.settings)
+    marketplaces, turns = Marketplaces(tools.settings), Turns(PACES["sync"].threads_of(tools.settings))
     return [
         # It counts its own attempts, and ends as failed.
         Kind(imports.KIND, partial(ImportWork.take, tools.bus, tools.blobs), max_fruitless=None, lane="long"),
         Kind(images.KIND, image, lane="long"),
         Kind(connection.KIND, partial(ConnectionWork.take, tools.bus, tools.settings, marketplaces)),
-        *sync_kinds(Desk(tools.settings, tools.bus, marketplaces, Turns())),
+        *sync_kinds(Desk(tools.settings, tools.bus, marketplaces, turns)),
         Kind(purchase.KIND, partial(MailWork.take, Office.opened(tools.settings, tools.bus))),
     ]

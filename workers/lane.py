@@ -25,6 +25,9 @@ class Pace(NamedTuple):
     poll_ms: int
     threads: int = 1
 
+    def threads_of(self, settings: Settings) -> int:
+        return self.threads * settings.worker_threads
+
 
 # What stands behind long work would only be kept from other processes. Marketplaces are mostly waited for.
 PACES: Mapping[LaneName, Pace] = {"prompt": Pace(4, 2, 50), "long": Pace(0, 1, 500), "sync": Pace(0, 1, 100, 2)}
@@ -44,7 +47,7 @@ class Lane:
         stopping: threading.Event,
     ) -> None:
         pace = PACES[name]
-        threads = pace.threads * settings.worker_threads
+        threads = pace.threads_of(settings)
         own = [kind for kind in kinds if kind.lane == name]
         self._database_url = settings.database_url
         self._connections = threading.local()

@@ -40,7 +40,7 @@ class ListingWork:
         if wanted is None or connection is None:
             # What is out of reach is owed again with its connection.
             return Over()
-        with self._desk.turns.taken((connection.id, "listing")) as is_taken:
+        with self._desk.turns.taken(connection.platform_uid, connection.id, "listing") as is_taken:
             return _Errand(self._desk, connection, wanted, lease).run(self._desk.why(self._id), is_taken=is_taken)
 
 

@@ -38,7 +38,7 @@ class RoundWork:
             connection = None if found is None else self._desk.connection(found.connection)
             if connection is None:
                 return Over()
-            with self._desk.turns.taken((connection.id, "round")) as is_taken:
+            with self._desk.turns.taken(connection.platform_uid, connection.id, "round") as is_taken:
                 if not is_taken:
                     return Again(BUSY_SECONDS)
                 try:
