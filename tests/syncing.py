@@ -72,7 +72,15 @@ class Record(NamedTuple):
 class Syncing:
     """The shop, and the workers' turn at it: `run` does what is due, one after the other, as time goes by."""
 
-    def __init__(self, settings: Settings, bus: Bus, clock: Clock, ebay: Ebay, discogs: Discogs) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        bus: Bus,
+        clock: Clock,
+        ebay: Ebay,
+        discogs: Discogs,
+        marketplaces: Marketplaces,
+    ) -> None:
         self.settings = settings
         self.bus = bus
         self.clock = clock
@@ -81,10 +89,19 @@ class Syncing:
         self.context = Context(uuid7(), "key_1", "request-1")
         self.connections: dict[str, UUID] = {}
         self._vault = Vault(settings.secret_key)
-        self.marketplaces = Marketplaces(settings, clock.now, clock.move)
-        desk = Desk(settings, bus, self.marketplaces, Turns(2), clock.now, lambda: 0.5)
+        self.marketplaces = marketplaces
+        desk = Desk(settings, bus, marketplaces, Turns(2), clock.now, lambda: 0.5)
         self._kinds = {kind.name: kind for kind in sync_kinds(desk)}
         bus.execute(CreateOrganization(self.context.organization, f"Shop {self.context.organization}"), self.context)
+
+    def another(self) -> "Syncing":
+        """Give another organization's, at the same marketplaces and in the same time."""
+        self.keep_rates()
+        return Syncing(self.settings, self.bus, self.clock, self.ebay, self.discogs, self.marketplaces)
+
+    def keep_rates(self) -> None:
+        with Rates(self.settings.database_url) as rates:
+            rates.keep(DayRates(day=self.clock.now().date(), per_euro={"EUR": Decimal(1), **PER_EURO}), "test")
 
     def connect(self, platform: str, **fields: Any) -> UUID:
         """Connect a marketplace that lets us in."""
@@ -130,11 +147,11 @@ class Syncing:
         self.bus.execute(CreatePresence(id=id, product=product, values=values), self.context)
         return id
 
-    def record(self, sku: str, **prices: str) -> Record:
-        """List one copy of something on both marketplaces; `ebay` and `discogs` are its prices there."""
+    def record(self, sku: str) -> Record:
+        """List one copy of something on both marketplaces."""
         product = self.product()
         item = self.item(product, manual_sku=sku)
-        asked = {EBAY: prices.get("ebay", "24.99"), DISCOGS: prices.get("discogs", "21.00")}
+        asked = {EBAY: "24.99", DISCOGS: "21.00"}
         listings = {platform: self.put_up(platform, price, sku) for platform, price in asked.items()}
         presences = {platform: self.presence(product, platform, listing) for platform, listing in listings.items()}
         return Record(product, item, listings, presences)
@@ -153,6 +170,13 @@ class Syncing:
         except (KeyError, ValueError):
             return None
         return str(order["orderId" if platform == EBAY else "id"])
+
+    def end_there(self, platform: str, listing: str) -> None:
+        """Have the seller end it on the marketplace's own page."""
+        if platform == EBAY:
+            self.ebay.shop.end({"listing_id": listing})
+        else:
+            self.discogs.shop.set_status({"listing_id": listing, "status": "Expired"})
 
     def reprice_there(self, platform: str, listing: str, price: str) -> None:
         """Have the seller set a price on the marketplace's own page."""
@@ -225,8 +249,11 @@ class Syncing:
 
     def owed(self) -> list[tuple[str, str | None, bool]]:
         """Return kinds of what is owed, why it waits and whether it is dead, but for rounds that simply go on."""
-        query = "SELECT kind, error, dead_since IS NOT NULL FROM todo WHERE kind <> 'round' OR error IS NOT NULL"
-        return [row[:3] for row in self.rows(query)]
+        query = (
+            "SELECT kind, error, dead_since IS NOT NULL FROM todo"
+            " WHERE organization = %s AND (kind <> 'round' OR error IS NOT NULL)"
+        )
+        return [row[:3] for row in self.rows(query, self.context.organization)]
 
     @property
     def violations(self) -> dict[str, int]:
@@ -241,7 +268,9 @@ class Syncing:
         """Let so much time go by, in which the workers do what is due; return how many attempts there were."""
         until, attempts = self.clock.now() + timedelta(seconds=seconds), 0
         with psycopg.connect(self.settings.database_url, autocommit=True) as connection:
-            while (found := connection.execute(_NEXT, [[*self._kinds], until]).fetchone()) is not None:
+            while (
+                found := connection.execute(_NEXT, [self.context.organization, [*self._kinds], until]).fetchone()
+            ) is not None:
                 subject, kind, due, attempt, fruitless = found
                 self.clock.move(max(0.0, (due - self.clock.now()).total_seconds()))
                 self._attempt(connection, subject, self._kinds[kind], due, attempt, fruitless)
@@ -274,7 +303,8 @@ class Syncing:
 
 _NEXT = """
 UPDATE todo SET attempts = attempts + 1, fruitless = fruitless + 1 WHERE subject = (
-    SELECT subject FROM todo WHERE kind = ANY(%s) AND dead_since IS NULL AND due <= %s ORDER BY due, subject LIMIT 1
+    SELECT subject FROM todo WHERE organization = %s AND kind = ANY(%s) AND dead_since IS NULL AND due <= %s
+    ORDER BY due, subject LIMIT 1
 ) RETURNING subject, kind, due, attempts, fruitless
 """
 _AGAIN = """
@@ -294,10 +324,9 @@ def syncing(settings: Settings, start: datetime | None = START, **discogs_option
         there = replace(settings, ebay_api_url=ebay_server.url, discogs_api_url=discogs_server.url, **EBAY_APPLICATION)
         store = Store(there.database_url, inline_projections(), pool_size=2)
         try:
-            with Rates(there.database_url) as rates:
-                rates.keep(DayRates(day=clock.now().date(), per_euro={"EUR": Decimal(1), **PER_EURO}), "test")
-            found = Syncing(there, Bus(store, clock.now), clock, ebay, discogs)
-            with found.marketplaces:
+            with Marketplaces(there, clock.now, clock.move) as marketplaces:
+                found = Syncing(there, Bus(store, clock.now), clock, ebay, discogs, marketplaces)
+                found.keep_rates()
                 yield found
         finally:
             store.close()
