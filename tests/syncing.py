@@ -80,6 +80,7 @@ class Syncing:
         ebay: Ebay,
         discogs: Discogs,
         marketplaces: Marketplaces,
+        desk: Desk | None = None,
     ) -> None:
         self.settings = settings
         self.bus = bus
@@ -90,14 +91,14 @@ class Syncing:
         self.connections: dict[str, UUID] = {}
         self._vault = Vault(settings.secret_key)
         self.marketplaces = marketplaces
-        desk = Desk(settings, bus, marketplaces, Turns(2), clock.now, lambda: 0.5)
-        self._kinds = {kind.name: kind for kind in sync_kinds(desk)}
+        self.desk = desk or Desk(settings, bus, marketplaces, Turns(2), clock.now, lambda: 0.5)
+        self._kinds = {kind.name: kind for kind in sync_kinds(self.desk)}
         bus.execute(CreateOrganization(self.context.organization, f"Shop {self.context.organization}"), self.context)
 
     def another(self) -> "Syncing":
         """Give another organization's, at the same marketplaces and in the same time."""
         self.keep_rates()
-        return Syncing(self.settings, self.bus, self.clock, self.ebay, self.discogs, self.marketplaces)
+        return Syncing(self.settings, self.bus, self.clock, self.ebay, self.discogs, self.marketplaces, self.desk)
 
     def keep_rates(self) -> None:
         with Rates(self.settings.database_url) as rates:
@@ -155,6 +156,12 @@ class Syncing:
         listings = {platform: self.put_up(platform, price, sku) for platform, price in asked.items()}
         presences = {platform: self.presence(product, platform, listing) for platform, listing in listings.items()}
         return Record(product, item, listings, presences)
+
+    def connected_record(self, **fields: Any) -> Record:
+        """Connect both marketplaces, and list a record on them."""
+        for platform in (EBAY, DISCOGS):
+            self.connect(platform, **fields)
+        return self.record(f"LP-{self.context.organization}")
 
     def put_up(self, platform: str, price: str, sku: str) -> str:
         """Put something up on the marketplace; return the listing's id."""
@@ -328,5 +335,6 @@ def syncing(settings: Settings, start: datetime | None = START, **discogs_option
                 found = Syncing(there, Bus(store, clock.now), clock, ebay, discogs, marketplaces)
                 found.keep_rates()
                 yield found
+                found.desk.line.close()
         finally:
             store.close()

@@ -12,7 +12,7 @@ from domain.errors import NotFound
 from domain.presence.prices import Rating
 from domain.presence.pushing import NO_RATE, target
 from domain.rates import USD
-from projections.listing import Listings, Wanted
+from projections.listing import Wanted
 from workers.leases import Lease
 from workers.marketplaces.base import Account, Limited, MarketplaceError, Permanent, Reconnect, Transient
 from workers.runner import Again, Over, Overtaken, Postponed
@@ -34,14 +34,14 @@ class ListingWork:
 
     def attempt(self, lease: Lease) -> Again | Over | None:
         """Raises Abandoned, Overtaken, Postponed, Unavailable, Busy."""
-        with Listings(self._desk.settings.database_url) as listings:
-            wanted = listings.wanted(self._id)
+        line = self._desk.line
+        wanted = line.wanted(self._id)
         connection = None if wanted is None else self._desk.connection(wanted.connection)
         if wanted is None or connection is None:
             # What is out of reach is owed again with its connection.
             return Over()
         with self._desk.turns.taken(connection.platform_uid, connection.id, "listing") as is_taken:
-            return _Errand(self._desk, connection, wanted, lease).run(self._desk.why(self._id), is_taken=is_taken)
+            return _Errand(self._desk, connection, wanted, lease).run(line.error(self._id), is_taken=is_taken)
 
 
 class _Errand:
@@ -62,11 +62,11 @@ class _Errand:
         if not is_taken:
             return self._waits(before)
         try:
-            with self._desk.opened(self._connection, self._lease) as account:
-                if self._action == "push":
-                    return self._push(account, before)
-                self._end(account)
-                return None
+            account = self._desk.account(self._connection, self._lease)
+            if self._action == "push":
+                return self._push(account, before)
+            self._end(account)
+            return None
         except NotFound as error:
             # Deleted meanwhile.
             raise Overtaken from error

@@ -10,7 +10,6 @@ from domain.connection.activity import Action
 from domain.connection.connection import Connection
 from domain.errors import NotFound
 from domain.presence.listing import Listing, Seen, Unseen
-from projections.listing import Listings
 from workers.leases import Lease
 from workers.marketplaces.base import Account, Limited, MarketplaceError, Permanent, Reconnect, Transient
 from workers.runner import Again, Over
@@ -33,26 +32,26 @@ class RoundWork:
 
     def attempt(self, lease: Lease) -> Again | Over:
         """Raises Abandoned, Unavailable, Busy."""
-        with Listings(self._desk.settings.database_url) as listings:
-            found = listings.round(self._id)
-            connection = None if found is None else self._desk.connection(found.connection)
-            if connection is None:
+        line = self._desk.line
+        found = line.round(self._id)
+        connection = None if found is None else self._desk.connection(found.connection)
+        if connection is None:
+            return Over()
+        with self._desk.turns.taken(connection.platform_uid, connection.id, "round") as is_taken:
+            if not is_taken:
+                return Again(BUSY_SECONDS)
+            try:
+                return _Round(self._desk, connection, lease).run(line.error(self._id))
+            except NotFound:
+                # Deleted while it was asked.
                 return Over()
-            with self._desk.turns.taken(connection.platform_uid, connection.id, "round") as is_taken:
-                if not is_taken:
-                    return Again(BUSY_SECONDS)
-                try:
-                    return _Round(self._desk, connection, listings, lease).run(self._desk.why(self._id))
-                except NotFound:
-                    # Deleted while it was asked.
-                    return Over()
 
 
 class _Round:
-    def __init__(self, desk: Desk, connection: Connection, listings: Listings, lease: Lease) -> None:
+    def __init__(self, desk: Desk, connection: Connection, lease: Lease) -> None:
         self._desk = desk
         self._connection = connection
-        self._listings = listings
+        self._line = desk.line
         self._lease = lease
         self._every = timedelta(minutes=connection.interval_minutes)
         self._doing: Action = "orders"
@@ -60,13 +59,13 @@ class _Round:
     def run(self, before: str | None) -> Again | Over:
         """`before` is why the last one came to nothing."""
         try:
-            with self._desk.opened(self._connection, self._lease) as account:
-                refusal = self._read_orders(account)
-                self._doing = "check"
-                self._check(account)
-                if refusal is not None:
-                    self._doing = "orders"
-                    raise refusal
+            account = self._desk.account(self._connection, self._lease)
+            refusal = self._read_orders(account)
+            self._doing = "check"
+            self._check(account)
+            if refusal is not None:
+                self._doing = "orders"
+                raise refusal
         except MarketplaceError as error:
             return self._ended(error, before)
         if before is not None:
@@ -91,7 +90,7 @@ class _Round:
         """Record what was sold since the last time, where an interval has gone by or somebody hinted at a sale. Return
         why it is not shown; the listings may be all the same.
         """
-        orders, now = self._listings.orders(self._connection.id), self._desk.clock()
+        orders, now = self._line.orders(self._connection.id), self._desk.clock()
         if orders is None or (orders.checked is not None and now < orders.checked + self._every):
             return None
         try:
@@ -101,7 +100,7 @@ class _Round:
                 self._desk.bus.execute(command, self._desk.context(self._connection.organization))
         except Permanent as error:
             return error
-        self._listings.orders_checked(self._connection.id, now, orders.hints)
+        self._line.orders_checked(self._connection.id, now, orders.hints)
         return None
 
     def _check(self, account: Account) -> None:
@@ -109,10 +108,10 @@ class _Round:
         will be.
         """
         now = self._desk.clock()
-        if not self._listings.due(self._connection.id, now, 1):
+        if not self._line.due(self._connection.id, now, 1):
             return
         soon = self._every / 2 if account.at_once > SAVED_AT_ONCE else timedelta(0)
-        asked = self._listings.due(self._connection.id, now + soon, account.at_once)
+        asked = self._line.due(self._connection.id, now + soon, account.at_once)
         found: list[Seen | Unseen] = []
         try:
             for one in account.read(asked):
@@ -140,9 +139,9 @@ class _Round:
         self._desk.bus.execute(command, self._desk.context(self._connection.organization))
 
     def _seconds_until_due(self) -> float:
-        now, orders = self._desk.clock(), self._listings.orders(self._connection.id)
+        now, orders = self._desk.clock(), self._line.orders(self._connection.id)
         asked = None if orders is None else orders.checked
         times = [now if asked is None else asked + self._every]
-        if (next_due := self._listings.next_due(self._connection.id)) is not None:
+        if (next_due := self._line.next_due(self._connection.id)) is not None:
             times.append(next_due)
         return max(0.0, (min(times) - now).total_seconds())

@@ -1,10 +1,9 @@
 """What rounds and listings share: what they are done with, and what becomes of them where a marketplace fails."""
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import structlog
@@ -20,6 +19,7 @@ from domain.errors import NotFound
 from domain.task.task import backoff_seconds
 from projections.activity import ActivityLog
 from projections.credential import Credentials
+from projections.listing import Listings
 from projections.todo import Todo
 from workers.leases import Lease
 from workers.marketplaces.base import Account, Reconnect
@@ -31,39 +31,54 @@ WAITS = "It waits for its turn."
 _log = structlog.get_logger("sync")
 
 
-class Desk(NamedTuple):
+class Line(Listings, Todo, Credentials, ActivityLog):
+    """All that sync work asks the database beside the log, on one connection."""
+
+
+class Desk:
     """What sync work is done with; all threads of a process share it. `jitter` is from 0 to 1."""
 
-    settings: Settings
-    bus: Bus
-    marketplaces: Marketplaces
-    turns: Turns
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    jitter: Callable[[], float] = random.random
+    def __init__(
+        self,
+        settings: Settings,
+        bus: Bus,
+        marketplaces: Marketplaces,
+        turns: Turns,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.bus = bus
+        self.turns = turns
+        self.clock = clock
+        self.jitter = jitter
+        self._database_url = settings.database_url
+        self._marketplaces = marketplaces
+        self._own = threading.local()
+
+    @property
+    def line(self) -> Line:
+        """This thread's."""
+        if not hasattr(self._own, "line"):
+            self._own.line = Line(self._database_url)
+        line: Line = self._own.line
+        return line
 
     def connection(self, id: UUID) -> Connection | None:
         """Return a connection as it stands; None where it lets us do nothing."""
         state = self.bus.store.load(id, fold)
         return state if state is not None and state.is_usable else None
 
-    @contextmanager
-    def opened(self, connection: Connection, lease: Lease) -> Iterator[Account]:
-        """Give the account, which asks the lease before each request. Raises what accounts do, Reconnect too where what
-        opens it cannot be read.
+    def account(self, connection: Connection, lease: Lease) -> Account:
+        """Return the account, which asks the lease before each request. Raises what accounts do, Reconnect too where
+        what opens it cannot be read.
         """
-        with Credentials(self.settings.database_url) as credentials:
-            try:
-                yield self.marketplaces.account(connection.id, connection.platform_uid, credentials, lease.check)
-            except Unsealable as error:
-                raise Reconnect(str(error)) from error
+        try:
+            return self._marketplaces.account(connection.id, connection.platform_uid, self.line, lease.check)
+        except Unsealable as error:
+            raise Reconnect(str(error)) from error
 
     def context(self, organization: UUID) -> Context:
         return Context(organization, "system", f"sync-{uuid4()}")
-
-    def why(self, subject: UUID) -> str | None:
-        """Return why work last came to nothing, as the to-do list has it."""
-        with Todo(self.settings.database_url) as todo:
-            return todo.error(subject)
 
     def later(self, attempt: int, reason: str, after_seconds: float | None = None) -> Again:
         """Return when work that waits is due again: the later the more attempts there were, and no sooner than the
@@ -88,8 +103,7 @@ class Desk(NamedTuple):
             presence=presence,
             product=product,
         )
-        with ActivityLog(self.settings.database_url) as log:
-            log.note(connection.organization, self.clock(), [entry])
+        self.line.note(connection.organization, self.clock(), [entry])
 
     def refused(self, connection: Connection, action: Action, reason: str) -> None:
         """Only other credentials help. The connection says so, and is left alone until there are some."""

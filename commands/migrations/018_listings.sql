@@ -189,11 +189,12 @@ BEGIN
         SELECT DISTINCT organization FROM listing WHERE presence = ANY(marked) ORDER BY organization) AS of;
 END $$;
 
--- The next check is an interval away, more or less, so that what was due together drifts apart.
+-- The next check is a little less than an interval away, so that what was due together drifts apart, and who has to
+-- wait for its turn is checked within the interval all the same.
 CREATE FUNCTION put_off_checks(listings uuid[], at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE listing AS l
-    SET due = at + coalesce(s.interval_minutes, 60) * (0.95 + 0.1 * random()) * interval '1 minute'
+    SET due = at + coalesce(s.interval_minutes, 60) * (0.88 + 0.1 * random()) * interval '1 minute'
     FROM unnest(listings) AS g (presence)
     JOIN listing AS o ON o.presence = g.presence
     LEFT JOIN connection_list AS s ON s.organization = o.organization AND s.platform = o.platform
