@@ -193,9 +193,10 @@ BEGIN
     PERFORM settle_wants(gone);
 END $$;
 
--- The next check is an interval away, more or less, so that what was due together drifts apart.
+-- The next check is a little less than an interval away, so that what was due together drifts apart, and who has to
+-- wait for its turn is checked within the interval all the same.
 CREATE FUNCTION next_check(at timestamptz, minutes integer) RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
-    SELECT at + coalesce(minutes, 60) * (0.95 + 0.1 * random()) * interval '1 minute'
+    SELECT at + coalesce(minutes, 60) * (0.88 + 0.1 * random()) * interval '1 minute'
 $$;
 
 -- Listings were checked, and what they show is what is here. Nobody has an older page: the revision moves.
