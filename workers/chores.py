@@ -1,9 +1,12 @@
 """All that is done from time to time: one line a chore."""
 
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from commands.seals.sealer import seal_log
+from projections.budget import Budget
 from projections.todo import Todo
+from projections.worker import WorkerConnection
 from workers.assets import AssetCollector
 from workers.images import Collector
 from workers.kinds import Tools
@@ -24,9 +27,15 @@ def chores(tools: Tools) -> list[Chore]:
         with Todo(settings.database_url) as todo:
             todo.sweep()
 
+    def forget_revisions() -> None:
+        # A day late: another process' clock may be behind.
+        with WorkerConnection(settings.database_url) as connection:
+            Budget(connection).forget((datetime.now(UTC) - timedelta(days=1)).date())
+
     return [
         Chore("leases", SWEEP_SECONDS, sweep),
         Chore("receipts", SWEEP_SECONDS, lambda: tools.bus.store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
+        Chore("budgets", SWEEP_SECONDS, forget_revisions),
         Chore("rates", LOOK_SECONDS, rates.fetch),
         Chore("conversions", LOOK_SECONDS, rates.reconvert),
         Chore("seals", settings.seal_seconds, partial(seal_log, settings, tools.blobs)),

@@ -72,9 +72,11 @@ class Gate:
         headers: Callable[[], Mapping[str, str]],
         body: bytes | None = None,
         is_trial: bool = False,
+        reset_seconds: Callable[[], float | None] = lambda: None,
     ) -> Reply:
         """Return what the marketplace itself says: 2xx, or 4xx other than 429. The first of `spends` is what a 429
-        blocks; `headers` is asked once there is a turn; `is_trial` asks no breaker.
+        blocks, for `reset_seconds` where it does not say how long; `headers` is asked once there is a turn; `is_trial`
+        asks no breaker.
 
         Raises Transient (Limited where it was not asked at all, or too often), Unavailable, and what `headers` and
         `check` do.
@@ -93,7 +95,7 @@ class Gate:
         except (Unreachable, Unreadable) as error:
             raise self.failed(str(error)) from error
         if reply.status == 429:
-            raise self._limited(reply, spends[0])
+            raise self._limited(reply, spends[0], reset_seconds)
         if reply.status >= 500:
             message = f"The marketplace answered with status {reply.status}."
             raise self.failed(message, retry_after(reply.headers))
@@ -153,10 +155,12 @@ class Gate:
             self._check()
             left -= step
 
-    def _limited(self, reply: Reply, spend: Spend) -> Limited:
+    def _limited(self, reply: Reply, spend: Spend, reset_seconds: Callable[[], float | None]) -> Limited:
         """It is no fault of the connection's: who spends of the same key waits, and the breaker stays as it is."""
         seconds = retry_after(reply.headers)
-        if seconds is None:
+        # Nobody else is to be refused while it is asked.
+        self.block(spend.key, BLOCK_SECONDS if seconds is None else seconds)
+        if seconds is None and (seconds := reset_seconds()) is None:
             seconds = BLOCK_SECONDS * (1 + self._timing.jitter() / 2)
         self.block(spend.key, seconds)
         self._let_go()
