@@ -146,6 +146,18 @@ def test_a_breaker_leaves_a_broken_connection_alone_and_no_other_one(shop: Shop,
     shop.does("read")
 
 
+@pytest.mark.parametrize("deed", ["verify", "read", "orders"])
+def test_answers_that_make_no_sense_open_the_breaker_too(shop: Shop, deed: str) -> None:
+    shop.does("read")
+    shop.fault(times=FAILURES, kind="garbled")
+    for _ in range(FAILURES):
+        with pytest.raises(Transient, match="not what it should be"):
+            shop.does(deed)
+    found = shop.seller.breaker()
+    assert found is not None
+    assert found.state == "open"
+
+
 def test_a_trial_that_comes_to_a_limit_leaves_the_breaker_to_another_one(shop: Shop) -> None:
     shop.fault(times=FAILURES, kind="status", status=503)
     for _ in range(FAILURES):

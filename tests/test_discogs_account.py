@@ -266,7 +266,7 @@ def test_a_consent_opens_the_account_as_a_token_does(limits: Settings) -> None:
                 stranger.account.verify()
 
 
-@pytest.mark.parametrize("credentials", [{"token": "guessed"}, {"oauth_token": "x"}])
+@pytest.mark.parametrize("credentials", [{"token": "guessed"}, {"token": "gu\u00e9ssed\n"}, {"oauth_token": "x"}])
 def test_credentials_that_open_nothing_are_to_be_replaced(limits: Settings, credentials: dict[str, str]) -> None:
     with discogs() as market, opened(limits, market, credentials) as seller:
         for deed in (

@@ -74,6 +74,15 @@ def test_what_the_inventory_api_does_not_know_is_browsed_and_not_looked_for_agai
     assert seller.standing()["ebay:client-id:browse"].used == 3
 
 
+def test_offers_are_read_on_when_the_days_browsing_is_spent(seller: Opened) -> None:
+    old, made = seller.market.admin("old-listings")["listingId"], offer(seller)
+    until = seller.now + timedelta(hours=1)
+    seller.budget.block("ebay:client-id:browse", seller.now, until)
+    asked = [listing(old), listing(made["listingId"], reference=reference(made))]
+    assert [type(found) for found in seller.account.read(asked)] == [Unseen, Seen]
+    seller.calls()
+
+
 def test_browse_converts_prices_and_what_was_listed_counts(seller: Opened) -> None:
     made = seller.market.admin("old-listings", price="30.00", marketplace="EBAY_GB")
     found = read(seller, made["listingId"], currency="USD")

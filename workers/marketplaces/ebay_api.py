@@ -27,8 +27,6 @@ BASES = {
 NOT_JUST_NOW = frozenset({25001, 25025, 2003, 3004, 3005})
 """A fault of eBay's own, or somebody else is at it."""
 NO_OFFER = 25713
-
-
 Query = Mapping[str, str | int]
 
 

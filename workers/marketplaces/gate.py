@@ -24,6 +24,7 @@ TRIAL_SECONDS = 60.0
 """So long a call may take that a breaker is tried by, before another one tries."""
 BLOCK_SECONDS = 60.0
 MAX_BLOCK_SECONDS = 86_400.0
+TO_READ = frozenset({200, 207})
 
 
 def utc_now() -> datetime:
@@ -102,9 +103,8 @@ class Gate:
         if "html" in reply.headers.get("content-type", ""):
             # Not the marketplace itself but what stands before it: a page for browsers says nothing of our request.
             raise self.failed(f"A page was in the way (status {reply.status}).")
-        if self._failures:
-            self._budget.succeeded(self._connection)
-            self._failures = 0
+        if reply.status not in TO_READ:
+            self._went_well()
         return reply
 
     def failed(self, reason: str, after_seconds: float | None = None) -> Transient:
@@ -122,11 +122,15 @@ class Gate:
         return Transient(reason, after_seconds)
 
     def read(self, reply: Reply, kind: type[T]) -> T:
-        """Return what the answer says. Raises Transient where it is not of that form."""
+        """Return what an answer of status 200 or 207 says: until then it is not known whether it is good. Raises
+        Transient where it is not of that form.
+        """
         try:
-            return msgspec.json.decode(reply.body, type=kind)
+            found = msgspec.json.decode(reply.body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise self.failed("The answer is not what it should be.") from error
+        self._went_well()
+        return found
 
     def correct(self, key: str, pace_seconds: float | None, remaining: int, after_seconds: float) -> None:
         """Keep what an answer said of a paced key. See Budget.correct."""
@@ -145,7 +149,7 @@ class Gate:
         if turn.refused == BREAKER:
             raise Limited("It failed too often: it is left alone for a while.", turn.wait_seconds)
         if turn.refused is not None:
-            raise Limited("No more requests are left for now.", turn.wait_seconds)
+            raise Limited("No more requests are left for now.", turn.wait_seconds, turn.refused)
         # A trial that goes well closes the breaker whatever it had in mind.
         self._failures = 1 if is_trial else turn.failures
         left = turn.wait_seconds
@@ -164,7 +168,12 @@ class Gate:
             seconds = BLOCK_SECONDS * (1 + self._timing.jitter() / 2)
         self.block(spend.key, seconds)
         self._let_go()
-        return Limited("The marketplace was asked too often.", seconds)
+        return Limited("The marketplace was asked too often.", seconds, spend.key)
+
+    def _went_well(self) -> None:
+        if self._failures:
+            self._budget.succeeded(self._connection)
+            self._failures = 0
 
     def _let_go(self) -> None:
         """Nothing was learnt of whether it works: another call may try that."""
