@@ -23,17 +23,17 @@ from projections.inline import inline_projections
 from projections.sync import CallsLeft, calls_left
 from tests.clients import Key, make_key, serving
 from tests.importing import environment
-from tests.test_listing import DISCOGS, EBAY, SETTINGS, Shop
+from tests.listings import DISCOGS, EBAY, SETTINGS, Stall
 
 _SAMPLE = re.compile(r"^deadwax_sync_(\w+)\{(.*)\} ([0-9.e+]+)$", re.MULTILINE)
 NOBODYS = "Nobody's Records"
 
 
 @pytest.fixture
-def shop(database_url: str, key: Key) -> Iterator[Shop]:
+def shop(database_url: str, key: Key) -> Iterator[Stall]:
     """An organization with a listing that changed there and one that could not be read, and two that are due."""
     store = Store(database_url, inline_projections(), pool_size=2)
-    shop = Shop(database_url, store, key.organization)
+    shop = Stall(database_url, store, key.organization)
     ebay = shop.connect(EBAY, name="Main shop")
     changed, unread, late = (shop.add(EBAY, external_id) for external_id in ("111", "222", "333"))
     shop.check(
@@ -60,7 +60,7 @@ def limit(url: str, key: str, **values: Any) -> None:
         connection.execute(statement.encode(), [*row.values()])
 
 
-def trip(shop: Shop, state: str, platform: str) -> None:
+def trip(shop: Stall, state: str, platform: str) -> None:
     statement = (
         "INSERT INTO breaker (connection, state, until, reason) SELECT id, %s, now() + interval '1 minute', 'Away.'"
         " FROM connection_list WHERE platform = %s"
@@ -76,7 +76,7 @@ def deadwax(settings: Settings, *arguments: str, code: int = 0) -> str:
     return done.stdout if code == 0 else done.stderr
 
 
-def test_the_shell_tells_of_each_connection_and_of_what_is_left_to_ask(shop: Shop, plain_settings: Settings) -> None:
+def test_the_shell_tells_of_each_connection_and_of_what_is_left_to_ask(shop: Stall, plain_settings: Settings) -> None:
     make_key(shop.url, NOBODYS)
     trip(shop, "open", EBAY)
     limit(shop.url, "ebay:client-id:inventory", a_day=2000, used=1995)
@@ -111,7 +111,7 @@ def test_the_shell_tells_of_each_connection_and_of_what_is_left_to_ask(shop: Sho
 
 
 @pytest.mark.anyio
-async def test_metrics_tell_of_it_by_platform_and_never_whose_it_is(shop: Shop, plain_settings: Settings) -> None:
+async def test_metrics_tell_of_it_by_platform_and_never_whose_it_is(shop: Stall, plain_settings: Settings) -> None:
     unverified = {"platform_uid": DISCOGS, **SETTINGS}
     shop.do(CreateConnection(id=uuid7(), values=unverified, sealed=b"sealed"))
     trip(shop, "half-open", EBAY)
