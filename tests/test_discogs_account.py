@@ -280,3 +280,22 @@ def test_credentials_that_open_nothing_are_to_be_replaced(limits: Settings, cred
                 deed()
         # It says nothing of whether Discogs works.
         assert seller.breaker() is None
+
+
+def test_an_order_that_moves_while_they_are_read_takes_none_away(limits: Settings) -> None:
+    with discogs() as market:
+        shop = market.vendor.shop  # type: ignore[attr-defined]
+        for _ in range(150):
+            shop.sell({"listing_id": shop.add({})["id"]})
+
+        def check() -> None:
+            # One of the second page becomes the first of all before that is asked for.
+            if market.vendor.calls[f"GET {ORDERS}"] == 1 and shop.orders[0]["status"] == "New Order":
+                market.vendor.clock.move(60)
+                shop.settle({"order_id": "1-1", "status": "Shipped"})
+
+        with opened(limits, market, check=check) as seller:
+            found = [sale.order for sale in seller.account.orders(START)]
+            assert (len(found), len({*found})) == (149, 149)
+            # That one moved since they were asked for: it comes the next time.
+            assert [sale.order for sale in seller.account.orders(START + timedelta(seconds=60))] == ["1-1"]

@@ -286,6 +286,30 @@ def test_all_pages_of_orders_are_read(seller: Opened) -> None:
     assert seller.calls() == {f"GET {ORDER}": 3}
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_orders_that_move_while_they_are_read_take_none_away(limits: Settings, times: int) -> None:
+    with ebay() as market:
+        shop = market.vendor.shop  # type: ignore[attr-defined]
+        ids = [shop.sell({"listing_id": shop.add({})["listingId"]})["orderId"] for _ in range(250)]
+        moved: dict[int, str] = {}
+
+        def check() -> None:
+            # One of the first page becomes the last of all when the second is asked for.
+            asked = market.vendor.calls[f"GET {ORDER}"]
+            if asked % 2 and len(moved) < times and asked not in moved:
+                moved[asked] = ids[len(moved)]
+                market.vendor.clock.move(60)
+                shop.cancel({"order_id": moved[asked]})
+
+        with opened(limits, market, check=check) as seller:
+            if times == 1:
+                assert len({sale.order for sale in seller.account.orders(START)}) == 250
+            else:
+                with pytest.raises(Transient, match="changed while"):
+                    list(seller.account.orders(START))
+            assert seller.calls()[f"GET {ORDER}"] == (4 if times == 1 else 6)
+
+
 def test_nobody_asks_for_older_orders_than_there_are(seller: Opened) -> None:
     assert list(seller.account.orders(START - timedelta(days=3000))) == []
 
