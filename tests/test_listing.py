@@ -330,6 +330,10 @@ def test_tables_that_are_made_anew_show_the_checks_once_they_are_applied(stall: 
     early = stall.now
     stall.check(discogs, Seen(second, "ended", Decimal(20), "USD"))
     stall.revise(first, listing_price="21.00")
+    moved, gone = (stall.add(EBAY, id, product=stall.add_product()) for id in ("113", "114"))
+    stall.check(ebay, *(Seen(id, "active", Decimal(20), "USD") for id in (moved, gone)))
+    stall.revise(moved, external_listing_id="115")
+    stall.do(DeletePresence(gone, stall.presence(gone).product))
     before = rows(stall.url)
     rebuild(stall.url, processes=1)
     assert rows(stall.url) != before
