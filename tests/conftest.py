@@ -25,7 +25,7 @@ from commands.migrate import migrate
 from commands.settings import Settings, declared
 from engines.reach import reached
 
-pytest_plugins = ["tests.accounts", "tests.clients", "tests.mailing"]
+pytest_plugins = ["tests.accounts", "tests.clients", "tests.downloading", "tests.mailing", "tests.picturing"]
 
 SECRET = "a-secret-of-the-tests"
 _TEMPLATE = "DEADWAX_TEST_TEMPLATE"
