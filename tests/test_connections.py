@@ -23,6 +23,7 @@ from commands.connection import DeleteConnection
 from commands.settings import Settings, declared
 from commands.store import Store
 from commands.vault import Unsealable, Vault
+from commands.web import Web
 from commands.work import Context
 from domain import ids
 from projections.credential import Credentials
@@ -35,7 +36,6 @@ from workers.leases import Lease
 from workers.marketplaces.ebay import EbayTokens
 from workers.marketplaces.registry import Marketplaces
 from workers.runner import Overtaken, Postponed
-from workers.web import Web
 
 pytestmark = pytest.mark.anyio
 

@@ -4,6 +4,7 @@ from functools import partial
 
 from commands.seals.sealer import seal_log
 from projections.activity import ActivityLog
+from projections.notification import Subscribers
 from projections.todo import Todo
 from workers.assets import AssetCollector
 from workers.images import Collector
@@ -29,7 +30,12 @@ def chores(tools: Tools) -> list[Chore]:
         with ActivityLog(settings.database_url) as activity:
             activity.forget(settings.activity_days)
 
+    def sweep_doors() -> None:
+        with Subscribers(settings.database_url) as subscribers:
+            subscribers.sweep()
+
     return [
+        Chore("doors", SWEEP_SECONDS, sweep_doors),
         Chore("leases", SWEEP_SECONDS, sweep),
         Chore("receipts", SWEEP_SECONDS, lambda: tools.bus.store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
         Chore("activity", SWEEP_SECONDS, forget_activity),

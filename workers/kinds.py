@@ -13,6 +13,7 @@ from workers.imports import ImportWork
 from workers.mail import MailWork, Office
 from workers.marketplaces.registry import Marketplaces
 from workers.runner import Kind
+from workers.subscriptions import SubscriptionWork
 
 
 class Tools(NamedTuple):
@@ -25,10 +26,13 @@ class Tools(NamedTuple):
 
 def kinds(tools: Tools) -> list[Kind]:
     image = partial(SmallSizes.take, tools.settings.database_url, tools.blobs)
+    marketplaces = Marketplaces(tools.settings)
+    subscription = partial(SubscriptionWork.take, tools.bus, tools.settings, marketplaces)
     return [
         # It counts its own attempts, and ends as failed.
         Kind(imports.KIND, partial(ImportWork.take, tools.bus, tools.blobs), max_fruitless=None, lane="long"),
         Kind(images.KIND, image, lane="long"),
-        Kind(connection.KIND, partial(ConnectionWork.take, tools.bus, tools.settings, Marketplaces(tools.settings))),
+        Kind(connection.KIND, partial(ConnectionWork.take, tools.bus, tools.settings, marketplaces)),
+        Kind(connection.SUBSCRIPTION, subscription, lane="sync"),
         Kind(purchase.KIND, partial(MailWork.take, Office.opened(tools.settings, tools.bus))),
     ]

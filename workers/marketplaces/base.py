@@ -11,9 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from commands.web import Reply, Unreachable, Unreadable, Web
 from domain.errors import DeadwaxError
 from domain.presence.listing import Listing, Sale, Seen, Unseen
-from workers.web import Reply, Unreachable, Unreadable, Web
 
 
 class MarketplaceError(DeadwaxError):

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from commands.settings import Settings
 from commands.vault import Vault
+from commands.web import Unreachable, Unreadable, Web
 from projections.credential import Credentials, Held
 from workers.marketplaces.base import Permanent, Reconnect, Transient, asked, retry_after
-from workers.web import Unreachable, Unreadable, Web
 
 EARLY_SECONDS = 120.0
 """So long before its end a token is not used any more: it is to last for the request."""
