@@ -66,7 +66,9 @@ class DiscogsOAuth:
         if request.parameter("allow") is None:
             here = f"{request.path}?oauth_token={quote(key, safe='')}&"
             page = _PAGE.format(
-                username=html.escape(self._username), allow=html.escape(f"{here}allow=1"), deny=html.escape(f"{here}deny=1")
+                username=html.escape(self._username),
+                allow=html.escape(f"{here}allow=1"),
+                deny=html.escape(f"{here}deny=1"),
             )
             return Reply(200, page.encode(), content_type="text/html; charset=utf-8")
         found["verifier"] = secrets.token_urlsafe(8)

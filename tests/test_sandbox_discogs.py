@@ -1,11 +1,9 @@
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
-from sandbox.discogs import Discogs
 from tests.marketplaces import Marketplace, discogs
 
 WHOLE = {

@@ -2,6 +2,7 @@
 
 MarketplaceError
 ├── Transient      it may be right the next time
+│   └── Limited    it was not asked, or too often
 ├── Reconnect      only other credentials help
 └── Permanent      the same request will never be right
 """
@@ -11,7 +12,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from commands.web import Reply, Unreachable, Unreadable, Web
 from domain.errors import DeadwaxError
 from domain.presence.listing import Listing, Sale, Seen, Unseen
 
@@ -28,6 +28,12 @@ class Transient(MarketplaceError):
         self.after_seconds = after_seconds
 
 
+class Limited(Transient):
+    """A limit, theirs or ours, or a circuit breaker that is open: the request was not made, or is not to be repeated
+    before `after_seconds`.
+    """
+
+
 class Reconnect(MarketplaceError):
     """The marketplace does not let us in with these credentials."""
 
@@ -37,7 +43,9 @@ class Permanent(MarketplaceError):
 
 
 class Account(Protocol):
-    """One seller's account, opened with its credentials."""
+    """One seller's account, opened with its credentials. `at_once` is how many listings are best read at once."""
+
+    at_once: int
 
     def verify(self) -> None:
         """Ask for something only the seller may ask for. Raises MarketplaceError."""
@@ -67,27 +75,6 @@ class Account(Protocol):
     def orders(self, since: datetime) -> Iterator[Sale]:
         """Yield the lines of orders that moved since then, oldest move first. Raises MarketplaceError."""
         ...
-
-
-def asked(
-    web: Web, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
-) -> Reply:
-    """Return a good answer. Raises MarketplaceError by what the status says."""
-    try:
-        reply = web.send(method, url, headers=headers, body=body)
-    except (Unreachable, Unreadable) as error:
-        raise Transient(str(error)) from error
-    status, kind = reply.status, reply.headers.get("content-type", "")
-    if 200 <= status < 300:
-        return reply
-    if status == 429 or status >= 500:
-        raise Transient(f"The marketplace answered with status {status}.", retry_after(reply.headers))
-    if "html" in kind:
-        # Not the marketplace itself but what stands before it: a page for browsers says nothing of our request.
-        raise Transient(f"A page was in the way (status {status}).")
-    if status in {401, 403}:
-        raise Reconnect(f"The marketplace refused the credentials (status {status}).")
-    raise Permanent(f"The marketplace answered with status {status}.")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

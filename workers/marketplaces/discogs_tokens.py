@@ -1,6 +1,6 @@
 """What opens an account at Discogs: a personal token, or one that a seller consented to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from uuid import UUID
 
 from commands.discogs_oauth import NOT_SET_UP, Declined, DiscogsOAuth, Token
@@ -23,15 +23,8 @@ class DiscogsTokens:
         self._credentials = credentials
         self._connection = connection
 
-    def signing(self) -> Callable[[], str]:
-        """Return what makes each request's Authorization header. Raises MarketplaceError, Unsealable, Unavailable."""
-        known = self._opened()
-        if "token" in known:
-            return lambda: f"Discogs token={known['token']}"
-        token = Token(known["oauth_token"], known["oauth_token_secret"])
-        return lambda: self._oauth.authorization(token)
-
-    def _opened(self) -> Mapping[str, str]:
+    def opened(self) -> Mapping[str, str]:
+        """Return what requests are signed with. Raises MarketplaceError, Unsealable, Unavailable."""
         with self._credentials.held(self._connection) as held:
             if held.sealed is None:
                 raise Reconnect("There are no credentials.")
