@@ -1,4 +1,4 @@
-"""Discogs by consent: from …/authorize/ over Discogs' page and …/callback/ to a worker's first request with the token."""
+"""Discogs by consent: from …/authorize/ over Discogs' page and …/callback/ to a worker's first request."""
 
 import re
 from collections.abc import AsyncIterator, Iterator

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import anyio
 import httpx
 import psycopg
 import pytest
@@ -289,14 +290,14 @@ async def test_a_key_is_asked_for_once_an_hour_by_all_processes_together(
         async def one(client: httpx.AsyncClient, body: bytes) -> None:
             done.append((await sent(client, made, body, signing.header(body))).status_code)
 
-        import anyio
-
         async with anyio.create_task_group() as group:
             for number, body in enumerate(bodies):
                 group.start_soon(one, (api, second)[number % 2], body)
     assert (done, key_calls(market)) == ([204] * 8, 1)
     with psycopg.connect(there.database_url, autocommit=True) as database:
-        database.execute("UPDATE ebay_key SET answered = now() - interval '61 minutes', asked = answered")
+        database.execute(
+            "UPDATE ebay_key SET answered = now() - interval '61 minutes', asked = now() - interval '1 hour'"
+        )
     # While eBay is away what came in time goes on, and what did not is to be sent again.
     market.admin("faults", kind="status", status=503, path="/commerce", times=1)
     body = told()
@@ -304,8 +305,8 @@ async def test_a_key_is_asked_for_once_an_hour_by_all_processes_together(
     assert (away.status_code, "retry-after" in away.headers) == (503, True)
     with psycopg.connect(there.database_url, autocommit=True) as database:
         database.execute("UPDATE ebay_key SET asked = now() - interval '16 seconds'")
-    assert (await sent(api, made, body, signing.header(body))).status_code == 204
-    assert key_calls(market) == 3
+    again = await sent(api, made, body, signing.header(body))
+    assert (again.status_code, key_calls(market)) == (204, 3), again.text
 
 
 async def test_who_makes_up_names_of_keys_does_not_have_ebay_asked_for_each(
@@ -436,7 +437,7 @@ async def test_where_ebay_does_not_tell_it_is_said_and_the_connection_works(
 
 
 async def test_without_the_scope_or_an_https_address_nobody_is_asked(
-    api: httpx.AsyncClient, there: Settings, market: Marketplace, monkeypatch: pytest.MonkeyPatch
+    api: httpx.AsyncClient, there: Settings, market: Marketplace
 ) -> None:
     made = await connected(api, there, market)
     bare = replace(there, public_url="http://shop.example", ebay_api_url="https://api.ebay.example")
@@ -444,7 +445,10 @@ async def test_without_the_scope_or_an_https_address_nobody_is_asked(
     assert subscribe(replace(there, public_url=""), made) == Over()
     assert await activity(api, made) == [("skipped", NOT_HTTPS)] * 2
     assert not any("/commerce/" in call for call in market.vendor.calls)
-    monkeypatch.setattr("sandbox.ebay_notifications._answers", lambda *_: True)
+    url = f"https://shop.example{PATH}{made['uid']}/notifications/"
+    known = {"destinationId": "1", "name": "one", "status": "ENABLED", "endpoint": url}
+    vendor(market).notifications.destinations["1"] = known
+    vendor(market).notifications.alert_email = "others@example.com"
     refresh = market.admin("consents", scopes=WHOLE[:2])["refresh_token"]
     await api.patch(f"{PATH}{made['uid']}/", json={"credentials": {"refresh_token": refresh}})
     work(there, made)
@@ -454,6 +458,8 @@ async def test_without_the_scope_or_an_https_address_nobody_is_asked(
         "The seller's consent does not include notifications: authorize again.",
     )
     assert (await shown(api, made))["status"] == "connected"
+    # What somebody else has set is left.
+    assert vendor(market).notifications.alert_email == "others@example.com"
 
 
 async def test_with_the_connection_what_was_to_be_set_up_goes(
