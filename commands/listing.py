@@ -17,7 +17,7 @@ from domain.connection import connection as connections
 from domain.connection.activity import Action, Activity, Outcome
 from domain.connection.connection import Connection
 from domain.errors import Conflict
-from domain.event import Change, Step
+from domain.event import Change, DomainEvent, Step
 from domain.presence import presence as presences
 from domain.presence import syncing
 from domain.presence.events import PresenceObserved
@@ -175,7 +175,8 @@ def _changed(connection: Connection, changes: Sequence[Change]) -> Iterator[Acti
         )
 
 
-def _told(event: PresenceObserved) -> Changed:
+def _told(event: DomainEvent) -> Changed:
+    assert isinstance(event, PresenceObserved), "a check makes no other"
     told = {
         "status": (event.old_status, event.status),
         "listing_price": (_money(event.old_listing_price), _money(event.listing_price)),
@@ -227,9 +228,7 @@ def note_ended(command: NoteEnded, work: Work) -> Saved:
     steps = [
         hold(presence.product),
         Step("end_end(%b)", (presence.id,)),
-        activity_step(
-            connection.organization, work.now, [_entry(connection, "end", outcome, message, known, told)]
-        ),
+        activity_step(connection.organization, work.now, [_entry(connection, "end", outcome, message, known, told)]),
     ]
     return work.save(changes, steps=steps)
 

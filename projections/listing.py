@@ -188,7 +188,7 @@ class Listings(WorkerConnection):
         return found
 
     def wanted(self, presence: UUID) -> Wanted | None:
-        """Return what is wanted of a listing; None where nothing is, or no connection works that it could be told by."""
+        """Return what is wanted of a listing; None where nothing is, or while no connection works."""
         found = self.rows(_SQL["wanted"], {"presence": presence})
         return Wanted(_listing(found[0][:7]), *found[0][7:]) if found else None
 

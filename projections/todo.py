@@ -98,6 +98,11 @@ class Todo(WorkerConnection):
         self.rows(_SQL["strike"], {"subject": subject, "token": token, "was_due": was_due})
         self.release(subject, token)
 
+    def error(self, subject: UUID) -> str | None:
+        """Return why work last came to nothing; None where it did not."""
+        found = self.rows(_SQL["error"], {"subject": subject})
+        return found[0][0] if found else None
+
     def sweep(self) -> None:
         """Forget the leases of work that is no longer owed."""
         self.rows(_SQL["sweep"], {})

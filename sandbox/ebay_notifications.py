@@ -88,7 +88,7 @@ class Notifications:
         self.subscriptions: dict[str, dict[str, Any]] = {}
         self.sent: list[dict[str, Any]] = []
         self._changed = threading.Condition()
-        self._is_closed = False
+        self._closed = threading.Event()
         self._courier: threading.Thread | None = None
 
     def answer(self, request: Request, scopes: frozenset[str], *, is_user: bool) -> Reply:
@@ -245,7 +245,7 @@ class Notifications:
 
     def close(self) -> None:
         with self._changed:
-            self._is_closed = True
+            self._closed.set()
             self._changed.notify_all()
             courier = self._courier
         if courier is not None:
@@ -255,13 +255,13 @@ class Notifications:
         while True:
             with self._changed:
                 waiting = [one for one in self.sent if not one["is_over"]]
-                if self._is_closed or not waiting:
+                if self._closed.is_set() or not waiting:
                     self._courier = None
                     return
             for delivery in waiting:
                 self._attempt(delivery)
             with self._changed:
-                if not self._is_closed and any(not one["is_over"] for one in waiting):
+                if not self._closed.is_set() and any(not one["is_over"] for one in waiting):
                     self._changed.wait(self.retry_seconds)
 
     def _attempt(self, delivery: dict[str, Any]) -> None:

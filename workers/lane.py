@@ -17,16 +17,20 @@ from workers.tally import Tally
 
 class Pace(NamedTuple):
     """How short work is: how much of it waits in the queue and, fetched, in the process, for each thread; how often an
-    idle process looks.
+    idle process looks; how many threads there are for one of the settings'.
     """
 
     ahead_per_thread: int
     fetched_per_thread: int
     poll_ms: int
+    threads: int = 1
+
+    def threads_of(self, settings: Settings) -> int:
+        return self.threads * settings.worker_threads
 
 
-# What stands behind long work would only be kept from other processes.
-PACES: Mapping[LaneName, Pace] = {"prompt": Pace(4, 2, 50), "long": Pace(0, 1, 500), "sync": Pace(0, 1, 100)}
+# What stands behind long work would only be kept from other processes. Marketplaces are mostly waited for.
+PACES: Mapping[LaneName, Pace] = {"prompt": Pace(4, 2, 50), "long": Pace(0, 1, 500), "sync": Pace(0, 1, 100, 2)}
 
 
 class Lane:
@@ -42,7 +46,8 @@ class Lane:
         tally: Tally,
         stopping: threading.Event,
     ) -> None:
-        pace, threads = PACES[name], settings.worker_threads
+        pace = PACES[name]
+        threads = pace.threads_of(settings)
         own = [kind for kind in kinds if kind.lane == name]
         self._database_url = settings.database_url
         self._connections = threading.local()

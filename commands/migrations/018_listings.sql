@@ -62,7 +62,7 @@ ALTER TABLE product_document ADD COLUMN checked timestamptz;
 CREATE FUNCTION spelled(at timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS')
         || CASE WHEN extract(microseconds FROM at)::bigint % 1000000 = 0 THEN ''
-            ELSE to_char(at AT TIME ZONE 'UTC', '".".US') END || 'Z'
+            ELSE to_char(at AT TIME ZONE 'UTC', '"."US') END || 'Z'
 $$;
 
 -- A presence's document as of a check. Within a string the name's quotes would be escaped.
@@ -201,10 +201,10 @@ BEGIN
 END $$;
 
 -- The marketplace's further ids of listings, as JSON.
-CREATE FUNCTION note_references(listings uuid[], found text[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION note_references(listings uuid[], texts text[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE listing AS l SET reference = r.reference::jsonb
-    FROM unnest(listings, found) AS r (presence, reference) WHERE l.presence = r.presence;
+    FROM unnest(listings, texts) AS r (presence, reference) WHERE l.presence = r.presence;
 END $$;
 
 -- Owe what is wanted of an organization's listings on a platform, as far as it has a connection that works.

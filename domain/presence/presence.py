@@ -26,7 +26,6 @@ from domain.presence.events import (
 )
 from domain.presence.prices import UNPRICED, Prices, Rating, converted, revised
 
-
 OVER = frozenset({"ended", "removed", "sold"})
 """The statuses of what is no longer on the platform."""
 SOLD = "sold"

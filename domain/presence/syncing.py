@@ -1,6 +1,7 @@
 """What a marketplace says of a presence: decisions on what it shows, took, sold and ended."""
 
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from domain.event import Stamp
@@ -111,7 +112,7 @@ def delist(presence: Presence, status: str, order: str, stamp: Stamp) -> list[Pr
     ]
 
 
-def _told(sale: Sale) -> dict[str, object]:
+def _told(sale: Sale) -> dict[str, Any]:
     return {
         "order": sale.order,
         "order_line": sale.line,

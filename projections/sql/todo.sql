@@ -66,6 +66,9 @@ DELETE FROM todo AS t USING lease AS l
 WHERE t.subject = %(subject)s AND t.due = %(was_due)s
   AND l.subject = t.subject AND l.token = %(token)s AND NOT l.waiting RETURNING 1;
 
+-- error: Why work last came to nothing.
+SELECT error FROM todo WHERE subject = %(subject)s;
+
 -- sweep: Forget the leases that ran out of work that is no longer owed, and of chores that nobody does any more.
 DELETE FROM lease AS l
 WHERE l.until < now() AND NOT EXISTS (SELECT FROM todo AS t WHERE t.subject = l.subject) RETURNING 1;
