@@ -12,6 +12,7 @@ from commands.web import Reply, Unreachable, Unreadable, Web
 from domain.errors import DeadwaxError
 
 EARLY_SECONDS = 120.0
+"""So long before its end a token is not used any more: it is to last for the request."""
 NOT_SET_UP = "EBAY_CLIENT_ID and EBAY_CLIENT_SECRET are not set."
 WRONG = "eBay does not know this application: EBAY_CLIENT_ID or EBAY_CLIENT_SECRET is wrong."
 _SCOPE = "https://api.ebay.com/oauth/api_scope"

@@ -20,8 +20,8 @@ MIGRATE = "/sell/inventory/v1/bulk_migrate_listing"
 
 
 @pytest.fixture
-def seller(settings: Settings) -> Iterator[Opened]:
-    with ebay() as market, opened(settings, market) as found:
+def seller(limits: Settings) -> Iterator[Opened]:
+    with ebay() as market, opened(limits, market) as found:
         yield found
         assert market.vendor.violations == {}
 
@@ -72,6 +72,15 @@ def test_what_the_inventory_api_does_not_know_is_browsed_and_not_looked_for_agai
     read(seller, old, skus=("LP-1", "LP-2"), reference=found.reference)
     assert seller.calls() == {f"GET {OFFER}": 2, f"GET {BROWSE}": 1}
     assert seller.standing()["ebay:client-id:browse"].used == 3
+
+
+def test_offers_are_read_on_when_the_days_browsing_is_spent(seller: Opened) -> None:
+    old, made = seller.market.admin("old-listings")["listingId"], offer(seller)
+    until = seller.now + timedelta(hours=1)
+    seller.budget.block("ebay:client-id:browse", seller.now, until)
+    asked = [listing(old), listing(made["listingId"], reference=reference(made))]
+    assert [type(found) for found in seller.account.read(asked)] == [Unseen, Seen]
+    seller.calls()
 
 
 def test_browse_converts_prices_and_what_was_listed_counts(seller: Opened) -> None:
@@ -313,10 +322,10 @@ def test_a_token_that_ends_early_is_renewed_once(seller: Opened) -> None:
     seller.market.vendor.violations.clear()
 
 
-def test_a_consent_for_less_is_to_be_given_anew(settings: Settings) -> None:
+def test_a_consent_for_less_is_to_be_given_anew(limits: Settings) -> None:
     with ebay() as market:
         refresh = market.admin("consents", scopes=["https://api.ebay.com/oauth/api_scope/sell.inventory.readonly"])
-        with opened(settings, market, refresh) as seller:
+        with opened(limits, market, refresh) as seller:
             made = offer(seller)
             assert isinstance(read(seller, made["listingId"], reference=reference(made)), Seen)
             with pytest.raises(Reconnect):
@@ -346,8 +355,8 @@ def test_one_bad_listing_does_not_end_the_reading(seller: Opened) -> None:
     assert [type(found) for found in seller.account.read(asked)] == [Unseen, Seen]
 
 
-def test_a_connection_that_is_gone_has_no_credentials(settings: Settings) -> None:
-    with ebay() as market, opened(settings, market) as seller:
+def test_a_connection_that_is_gone_has_no_credentials(limits: Settings) -> None:
+    with ebay() as market, opened(limits, market) as seller:
         account = seller.marketplaces.account(uuid7(), "plat_ebay", seller.credentials)
         with pytest.raises(Reconnect, match="no credentials"):
             account.verify()

@@ -4,6 +4,7 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.discogs import Discogs
 from tests.marketplaces import Marketplace, discogs
 
 WHOLE = {
@@ -201,3 +202,18 @@ def test_yen_have_no_places() -> None:
     with discogs(currency="JPY") as market:
         assert market.client.post(LISTINGS, json={**WHOLE, "price": 2500}).status_code == 201
         assert market.client.post(LISTINGS, json={**WHOLE, "price": 2500.5}).status_code == 422
+
+
+def test_another_sellers_listing_shows_less_and_is_not_edited(market: Marketplace, listing: str) -> None:
+    assert isinstance(market.vendor, Discogs)
+    market.vendor.shop.others.add(int(listing.rpartition("/")[2]))
+    found = market.client.get(listing).json()
+    assert (found["seller"]["username"], "external_id" in found) == ("another", False)
+    assert market.client.post(listing, json=WHOLE).status_code == 403
+    assert market.client.get("/users/seller/inventory").json()["pagination"]["items"] == 0
+
+
+def test_a_buyer_can_be_faster_than_an_edit(market: Marketplace, listing: str) -> None:
+    market.admin("faults", kind="sold", method="POST")
+    assert market.client.post(listing, json=WHOLE).status_code == 403
+    assert market.client.get(listing).json()["status"] == "Sold"

@@ -158,7 +158,8 @@ BEGIN
         status = excluded.status, price = excluded.price, currency = excluded.currency,
         is_enabled = excluded.is_enabled,
         due = CASE WHEN known.platform = excluded.platform AND known.external_id = excluded.external_id
-            AND known.due IS NOT NULL AND excluded.due IS NOT NULL THEN known.due ELSE excluded.due END,
+            AND known.due IS NOT NULL AND excluded.due IS NOT NULL AND (known.is_enabled OR NOT excluded.is_enabled)
+            THEN known.due ELSE excluded.due END,
         checked = CASE WHEN known.platform = excluded.platform AND known.external_id = excluded.external_id
             THEN known.checked END,
         reference = CASE WHEN known.platform = excluded.platform AND known.external_id = excluded.external_id
@@ -177,24 +178,31 @@ BEGIN
     PERFORM settle_wants(gone);
 END $$;
 
+-- The next check is an interval away, more or less, so that what was due together drifts apart.
+CREATE FUNCTION next_check(at timestamptz, minutes integer) RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
+    SELECT at + coalesce(minutes, 60) * (0.95 + 0.1 * random()) * interval '1 minute'
+$$;
+
 -- Listings were checked, and what they show is what is here. Nobody has an older page: the revision moves.
 CREATE FUNCTION mark_checked(marked uuid[], at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM hold_products(ARRAY(SELECT DISTINCT product FROM listing WHERE presence = ANY(marked)));
     PERFORM FROM listing WHERE presence = ANY(marked) ORDER BY presence FOR UPDATE;
-    UPDATE listing AS l SET checked = at WHERE presence = ANY(marked);
-    PERFORM put_off_checks(marked, at);
+    UPDATE listing AS l SET checked = at,
+        due = CASE WHEN l.due IS NOT NULL THEN next_check(at, s.interval_minutes) END
+    FROM unnest(marked) AS g (presence)
+    JOIN listing AS o ON o.presence = g.presence
+    LEFT JOIN connection_list AS s ON s.organization = o.organization AND s.platform = o.platform
+    WHERE l.presence = g.presence;
     PERFORM show_checks(marked);
     PERFORM advance_catalogue(of.organization, 0, 0) FROM (
         SELECT DISTINCT organization FROM listing WHERE presence = ANY(marked) ORDER BY organization) AS of;
 END $$;
 
--- The next check is an interval away, more or less, so that what was due together drifts apart.
+-- Listings that could not be read are not asked for again at once.
 CREATE FUNCTION put_off_checks(listings uuid[], at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE listing AS l
-    SET due = at + coalesce(s.interval_minutes, 60) * (0.95 + 0.1 * random()) * interval '1 minute'
-    FROM unnest(listings) AS g (presence)
+    UPDATE listing AS l SET due = next_check(at, s.interval_minutes) FROM unnest(listings) AS g (presence)
     JOIN listing AS o ON o.presence = g.presence
     LEFT JOIN connection_list AS s ON s.organization = o.organization AND s.platform = o.platform
     WHERE l.presence = g.presence AND l.due IS NOT NULL;
@@ -361,7 +369,8 @@ DECLARE
 BEGIN
     UPDATE order_cursor SET checked = NULL, hints = hints + 1 WHERE connection = of_connection
     RETURNING round INTO hurried;
-    UPDATE todo SET due = least(due, now()) WHERE subject = hurried AND dead_since IS NULL;
+    -- Another time than it had: a round that is under way is followed by one more.
+    UPDATE todo SET due = now() WHERE subject = hurried AND dead_since IS NULL;
     IF FOUND THEN
         NOTIFY todo;
     END IF;

@@ -10,7 +10,7 @@ from uuid import UUID
 from commands import ebay_application
 from commands.settings import Settings
 from commands.vault import Vault
-from commands.web import Web, user_agent
+from commands.web import ANSWER_SECONDS, Web, user_agent
 from projections.budget import Budget
 from projections.credential import Credentials
 from workers.marketplaces.base import Account, Permanent
@@ -35,13 +35,13 @@ class Marketplaces:
         settings: Settings,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._settings = settings
         self._timing = Timing(clock, sleep)
-        self._web = Web()
+        self._web = Web(answer_seconds)
         self._vault = Vault(settings.secret_key, settings.previous_secret_key)
-        self._ebay_application = EbayApplication(self._web, settings, self._seconds)
-        self._ebay_notifier = ebay_application.EbayApplication(self._web, settings, self._seconds)
+        self._ebay = ebay_application.EbayApplication(self._web, settings, self._seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +68,7 @@ class Marketplaces:
         match platform_uid:
             case "plat_ebay":
                 tokens = EbayTokens(self._web, settings, self._vault, credentials, connection, self._seconds)
-                return EbayAccount(EbayApi(gate, settings, tokens, self._ebay_application))
+                return EbayAccount(EbayApi(gate, settings, tokens, EbayApplication(self._ebay)))
             case "plat_discogs":
                 opened = DiscogsTokens(self._web, settings, self._vault, credentials, connection).opened()
                 signature = Signature(opened, settings.discogs_consumer_key, settings.discogs_consumer_secret)
@@ -81,7 +81,7 @@ class Marketplaces:
         settings = self._settings
         tokens = EbayTokens(self._web, settings, self._vault, credentials, connection, self._seconds)
         seller = EbaySeller(self._web, settings.ebay_api_url, tokens)
-        return EbayNotifications(self._ebay_notifier, seller.send, settings.mail_from)
+        return EbayNotifications(self._ebay, seller.send, settings.mail_from)
 
     def _seconds(self) -> float:
         return self._timing.now().timestamp()
