@@ -1,14 +1,12 @@
 """The double of Discogs' OAuth refuses what Discogs refuses."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
-from uuid import uuid4
+from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
+from tests.discogs_consent import begin, consent, end, signed
 from tests.marketplaces import Marketplace, discogs
 
 
@@ -16,34 +14,6 @@ from tests.marketplaces import Marketplace, discogs
 def market() -> Iterator[Marketplace]:
     with discogs() as there:
         yield there
-
-
-def signed(secret: str = "", **fields: str) -> dict[str, str]:
-    said = {
-        "oauth_consumer_key": "consumer-key",
-        "oauth_nonce": str(uuid4()),
-        "oauth_signature": f"consumer-secret&{secret}",
-        "oauth_signature_method": "PLAINTEXT",
-        "oauth_timestamp": str(int(time.time())),
-        **fields,
-    }
-    return {"Authorization": "OAuth " + ", ".join(f'{n}="{quote(v, safe="")}"' for n, v in said.items() if v)}
-
-
-def begin(market: Marketplace, callback: str = "https://shop.example/callback?state=1") -> dict[str, str]:
-    answer = market.client.get("/oauth/request_token", headers=signed(oauth_callback=callback))
-    assert answer.status_code == 200, answer.text
-    return {name: values[0] for name, values in parse_qs(answer.text).items()}
-
-
-def consent(market: Marketplace, request: dict[str, str]) -> dict[str, str]:
-    answer = market.client.get("/oauth/authorize", params={"oauth_token": request["oauth_token"], "allow": "1"})
-    return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
-
-
-def end(market: Marketplace, request: dict[str, str], **fields: str) -> httpx.Response:
-    said = signed(request["oauth_token_secret"], oauth_token=request["oauth_token"], **fields)
-    return market.client.post("/oauth/access_token", headers=said)
 
 
 def test_oauth_goes_in_three_steps_and_its_tokens_act_for_the_seller(market: Marketplace) -> None:
