@@ -24,8 +24,8 @@ _NO_KEY = "The key that this is signed with cannot be fetched right now."
 
 
 class Outside:
-    """Threads of its own: nothing else waits where a marketplace is slow. An answer takes `whole_seconds` at most, and a
-    turn is waited for as long as `turn_seconds`.
+    """Threads of its own: nothing else waits where a marketplace is slow. An answer takes `whole_seconds` at most;
+    so long as `turn_seconds` is a turn waited for.
     """
 
     def __init__(
