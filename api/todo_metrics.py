@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from domain.task.task import UID_PREFIXES
 from projections.base import Reader
+from projections.parked import count
 from projections.todo import Length, lengths, tallies
 
 Sample = tuple[str, float]
@@ -14,6 +15,7 @@ async def todo_metrics(reader: Reader) -> bytes:
     by_kind = {kind: Length(kind, 0, 0, 0.0) for kind in UID_PREFIXES}
     by_kind |= {length.kind: length for length in await lengths(reader)}
     done = sorted(await tallies(reader))
+    parked = await count(reader)
     lines = [
         *_family("todo_due", "gauge", "Work that is due.", ((_of(n.kind), n.due) for n in by_kind.values())),
         *_family("todo_dead", "gauge", "Work that was given up.", ((_of(n.kind), n.dead) for n in by_kind.values())),
@@ -37,6 +39,7 @@ async def todo_metrics(reader: Reader) -> bytes:
             ),
         ),
     ]
+    lines += _family("parked_streams", "gauge", "Streams with an event that cannot be folded.", [("", parked)])
     return "".join(f"{line}\n" for line in lines).encode()
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from domain import vocabulary
+from domain.errors import UnfoldableEvent
 from domain.event import DomainEvent
 from domain.inventory.events import ItemCreated
 from domain.product.product import Product
@@ -19,10 +20,10 @@ from projections.documents import OTHER_PLATFORMS, PHYSICAL_PLATFORMS, SEAM, Red
 from projections.history import NEWEST, births, family_rows
 from projections.inventory import item_row
 from projections.item_document import item_pieces, whole
+from projections.parked import park
 from projections.presence import presence_row
 from projections.presence_document import presence_document
 from projections.product_document import own_image, product_document
-from projections.replay import UnfoldableEvent
 from projections.terms import NOUNS
 
 _SQL = queries("audit")
@@ -142,7 +143,11 @@ async def _families(reader: Reader, organization: UUID, products: Sequence[UUID]
         events.setdefault(product, []).append(row)
     found = {}
     for id, rows in events.items():
-        then = _folded(organization, rows, moment)
+        try:
+            then = _folded(organization, rows, moment)
+        except UnfoldableEvent as error:
+            await park(reader, error)
+            raise
         if then is not None:
             found[id] = then
     return found
@@ -175,8 +180,7 @@ def _decode(row: Row) -> DomainEvent:
     try:
         return DECODERS[row.topic](row.state)
     except (KeyError, msgspec.MsgspecError) as error:
-        where = f"Event {row.position} of stream {row.originator} ({row.topic})"
-        raise UnfoldableEvent(f"{where} cannot be folded: {error}") from error
+        raise UnfoldableEvent(row.originator, row.position, row.topic, str(error)) from error
 
 
 def document(then: Then) -> str:

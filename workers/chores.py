@@ -3,6 +3,7 @@
 from functools import partial
 
 from commands.seals.sealer import seal_log
+from projections.parked import Parking
 from projections.todo import Todo
 from workers.assets import AssetCollector
 from workers.images import Collector
@@ -24,11 +25,16 @@ def chores(tools: Tools) -> list[Chore]:
         with Todo(settings.database_url) as todo:
             todo.sweep()
 
+    def unpark() -> None:
+        with Parking(settings.database_url) as parking:
+            parking.retry()
+
     return [
         Chore("leases", SWEEP_SECONDS, sweep),
         Chore("receipts", SWEEP_SECONDS, lambda: tools.bus.store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
         Chore("rates", LOOK_SECONDS, rates.fetch),
         Chore("conversions", LOOK_SECONDS, rates.reconvert),
+        Chore("parked", SWEEP_SECONDS, unpark),
         Chore("seals", settings.seal_seconds, partial(seal_log, settings, tools.blobs)),
         Chore("images", min(SWEEP_SECONDS, settings.image_grace_seconds), collector.collect),
         Chore("assets", min(SWEEP_SECONDS, settings.asset_grace_seconds), assets.collect),

@@ -1,26 +1,9 @@
--- drop_new: Take away what an earlier rebuild left.
-DROP SCHEMA IF EXISTS rebuilt CASCADE;
-
--- create_new: Empty tables of the live ones' form beside them, without indexes but those that the filling asks.
-DO $$
-DECLARE
-    live record;
-BEGIN
-    CREATE SCHEMA rebuilt;
-    FOR live IN
-        SELECT relname AS name, array_to_string(reloptions, ', ') AS options FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace
-          AND relname IN ('product_list', 'product_document', 'inventory_list', 'presence_list', 'asset_list')
-    LOOP
-        EXECUTE format('CREATE TABLE rebuilt.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING STORAGE) WITH (%s)',
-            live.name, live.name, live.options);
-    END LOOP;
-    CREATE INDEX inventory_list_product_idx ON rebuilt.inventory_list (organization, product, number);
-    CREATE INDEX presence_list_product_idx ON rebuilt.presence_list (organization, product, number);
-    CREATE INDEX asset_list_product_idx ON rebuilt.asset_list (organization, product, created, id);
-    -- Whose every item, presence and asset is or was: the log alone knows those that went.
-    CREATE UNLOGGED TABLE rebuilt.kin (id uuid PRIMARY KEY, product uuid NOT NULL);
-END $$;
+-- prepare: Indexes that the filling asks, and a table of what belongs to which product.
+CREATE INDEX IF NOT EXISTS inventory_list_product_idx ON inventory_list (organization, product, number);
+CREATE INDEX IF NOT EXISTS presence_list_product_idx ON presence_list (organization, product, number);
+CREATE INDEX IF NOT EXISTS asset_list_product_idx ON asset_list (organization, product, created, id);
+-- Whose every item, presence and asset is or was: the log alone knows those that went.
+CREATE UNLOGGED TABLE IF NOT EXISTS kin (id uuid PRIMARY KEY, product uuid NOT NULL);
 
 -- find_kin: Note the items, presences and assets that came into the log after a position.
 INSERT INTO kin (id, product)
@@ -103,38 +86,5 @@ COPY product_list (
 -- fill_documents: Copy finished documents in.
 COPY product_document (id, image, document, own_words) FROM STDIN;
 
--- index_definitions: The live tables' indexes as statements for the new ones.
-SELECT replace(replace(replace(indexdef, ' ON public.', ' ON rebuilt.'),
-    'CREATE UNIQUE INDEX ', 'CREATE UNIQUE INDEX IF NOT EXISTS '), 'CREATE INDEX ', 'CREATE INDEX IF NOT EXISTS ')
-FROM pg_indexes WHERE schemaname = 'public'
-  AND tablename IN ('product_list', 'product_document', 'inventory_list', 'presence_list', 'asset_list')
-ORDER BY indexname;
-
--- keys_of_new: Make the new tables' indexes of ids their primary keys.
-ALTER TABLE product_list ADD CONSTRAINT product_list_pkey PRIMARY KEY USING INDEX product_list_pkey;
-ALTER TABLE product_document ADD CONSTRAINT product_document_pkey PRIMARY KEY USING INDEX product_document_pkey;
-ALTER TABLE inventory_list ADD CONSTRAINT inventory_list_pkey PRIMARY KEY USING INDEX inventory_list_pkey;
-ALTER TABLE presence_list ADD CONSTRAINT presence_list_pkey PRIMARY KEY USING INDEX presence_list_pkey;
-ALTER TABLE asset_list ADD CONSTRAINT asset_list_pkey PRIMARY KEY USING INDEX asset_list_pkey;
-ANALYZE product_list, product_document, inventory_list, presence_list, asset_list;
-
--- yield: Wait where autovacuum has the live tables: it gives way to who waits longer than a second, and this lock
--- stands in nobody else's way.
-LOCK TABLE public.product_list, public.product_document, public.inventory_list, public.presence_list,
-    public.asset_list
-IN SHARE UPDATE EXCLUSIVE MODE;
-
--- shut: Keep everybody from the live tables, in the order in which writers take them, and from the log.
-LOCK TABLE public.product_list, public.product_document, public.inventory_list, public.presence_list,
-    public.asset_list
-IN ACCESS EXCLUSIVE MODE;
-LOCK TABLE public.events IN EXCLUSIVE MODE;
-
--- exchange: Let the new tables take the live ones' place.
-DROP TABLE public.product_list, public.product_document, public.inventory_list, public.presence_list,
-    public.asset_list;
-ALTER TABLE product_list SET SCHEMA public;
-ALTER TABLE product_document SET SCHEMA public;
-ALTER TABLE inventory_list SET SCHEMA public;
-ALTER TABLE presence_list SET SCHEMA public;
-ALTER TABLE asset_list SET SCHEMA public;
+-- newest_of: The newest event of a product.
+SELECT notification_id, topic FROM events WHERE originator_id = ANY(%(ids)s) ORDER BY notification_id DESC LIMIT 1;
