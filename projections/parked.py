@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
 
 from domain import vocabulary
-from domain.errors import UnfoldableEvent
 from domain.vocabulary import DECODERS
 from projections.base import Reader, queries
 from projections.terms import NOUNS
@@ -16,6 +15,19 @@ from projections.worker import WorkerConnection
 
 _SQL = queries("parked")
 _FOLD_ERRORS = (LookupError, TypeError, ValueError, AttributeError, msgspec.MsgspecError)
+
+
+class Unfolded(Protocol):
+    """An event that could not be folded, and why."""
+
+    @property
+    def stream(self) -> UUID: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
 
 
 class Parked(NamedTuple):
@@ -38,7 +50,7 @@ async def count(reader: Reader) -> int:
     return 0 if row is None else int(row[0])
 
 
-async def park(reader: Reader, error: UnfoldableEvent) -> None:
+async def park(reader: Reader, error: Unfolded) -> None:
     """Note that the stream of the event cannot be folded."""
     await reader.rows(_SQL["park"], _values(error))
 
@@ -49,9 +61,9 @@ class Parking(WorkerConnection):
     def listed(self) -> list[Parked]:
         return [Parked(*row) for row in self.rows(_SQL["listed"], {})]
 
-    def park(self, errors: Iterable[UnfoldableEvent]) -> None:
-        for error in errors:
-            self.rows(_SQL["park"], _values(error))
+    def park(self, found: Iterable[Unfolded]) -> None:
+        for one in found:
+            self.rows(_SQL["park"], _values(one))
 
     def retry(self) -> list[UUID]:
         """Let those be worked with again that can be folded now; return them."""
@@ -73,5 +85,5 @@ class Parking(WorkerConnection):
         return bool(self.rows(_SQL["unpark"], {"stream": stream}))
 
 
-def _values(error: UnfoldableEvent) -> dict[str, Any]:
+def _values(error: Unfolded) -> dict[str, Any]:
     return {"stream": error.stream, "position": error.position, "topic": error.topic, "reason": error.reason}

@@ -8,6 +8,7 @@ and take their place under a short lock. The ones that were live are kept, and c
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from projections.parked import Parking
 from projections.rebuild import schema as schemas
 from projections.rebuild.comparing import Compared, Differs, Verified
 from projections.rebuild.filling import Told
@@ -83,7 +84,9 @@ def rebuild(
         was_resumed = run.begin(processes, anew=anew)
         run.fill(processes, told)
         run.index(told)
-        return _finished(run, processes, told, verified=verified, swapped=swapped, keep=keep, was_resumed=was_resumed)
+        made = _finished(run, processes, told, verified=verified, swapped=swapped, keep=keep, was_resumed=was_resumed)
+    _park(database_url, made.aside)
+    return made
 
 
 def swap(database_url: str, name: str, *, told: Told = _quiet, verified: bool = True, processes: int = 2) -> Rebuilt:
@@ -95,7 +98,9 @@ def swap(database_url: str, name: str, *, told: Told = _quiet, verified: bool = 
     with alone(database_url, schema) as connection:
         run = Run(connection, database_url, projection, schema, park=True)
         run.go_on()
-        return _finished(run, processes, told, verified=verified, swapped=True, keep=True, was_resumed=True)
+        made = _finished(run, processes, told, verified=verified, swapped=True, keep=True, was_resumed=True)
+    _park(database_url, made.aside)
+    return made
 
 
 def rollback(database_url: str, name: str, *, told: Told = _quiet) -> Swapped:
@@ -129,9 +134,18 @@ def verify(database_url: str, name: str, *, processes: int = 2, told: Told = _qu
             run.begin(processes, anew=True)
             run.fill(processes, told)
             run.index_keys(told)
-            return run.compare(processes, told)
+            verified = run.compare(processes, told)
         finally:
             schemas.drop(connection, schema)
+    _park(database_url, verified.aside)
+    return verified
+
+
+def _park(database_url: str, aside: Sequence[Aside]) -> None:
+    """Note what could not be folded, and that what could not before can be now."""
+    with Parking(database_url) as parking:
+        parking.park(aside)
+        parking.retry()
 
 
 def _finished(

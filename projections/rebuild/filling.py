@@ -65,22 +65,24 @@ class Filling:
             # The new tables have no statistics, and of indexes only those that what belongs together is found by.
             writer.execute("SET enable_seqscan = off")
             writer.commit()
-            notes = Notes(writer)
             try:
-                while not work.stopping.is_set():
-                    share = notes.take() or notes.take(wait=True)
-                    if share is not None:
-                        self.fill(source, writer, share)
-                    elif not notes.undone():
-                        break
-                    writer.commit()
+                while not work.stopping.is_set() and self.go_on(source, writer):
                     told()
             except BaseException:
                 work.stopping.set()
                 raise
 
+    def go_on(self, source: Source, writer: Connection[Any]) -> bool:
+        """Fill the next share, in a transaction that also notes that it is done; return False where all are."""
+        notes = Notes(writer)
+        share = notes.take() or notes.take(wait=True)
+        if share is not None:
+            self.fill(source, writer, share)
+        is_left = share is not None or notes.undone() > 0
+        writer.commit()
+        return is_left
+
     def fill(self, source: Source, writer: Connection[Any], share: Share) -> None:
-        """Write a share and note that it is done, in one transaction."""
         notes = Notes(writer)
         aside: set[UUID] = set()
         while True:

@@ -15,6 +15,7 @@ from projections.rebuild.progress import Notes, Progress, Stage
 from projections.rebuild.projection import Projection
 
 LOCK = 0x64656165
+_TURN_SECONDS = 2
 _EVENTS_A_SHARE = 25_000
 _SHARES_PER_PROCESS = 8
 """Enough that processes that start late or run slower end with the others."""
@@ -34,10 +35,18 @@ def alone(database_url: str, schema: str) -> Iterator[Connection[Any]]:
     """Give a connection while nobody else rebuilds anything. Raises Conflict, Unavailable."""
     try:
         with connect(database_url, schema, autocommit=True) as connection:
-            row = connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
-            if row != (True,):
-                raise Conflict("Another rebuild is under way.")
-            yield connection
+            try:
+                # One that was killed has it until the server notices.
+                connection.execute(f"SET lock_timeout = '{_TURN_SECONDS}s'".encode())
+                connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+                connection.execute("RESET lock_timeout")
+            except psycopg.errors.LockNotAvailable:
+                raise Conflict("Another rebuild is under way.") from None
+            try:
+                yield connection
+            finally:
+                if not connection.closed:
+                    connection.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
     except psycopg.OperationalError as error:
         raise Unavailable(f"PostgreSQL cannot be reached: {str(error).strip()}") from error
 
