@@ -12,6 +12,7 @@ from projections import version
 from projections.base import queries
 from projections.copying import Copying
 from projections.rebuild.projection import Bounds, Filled, Table, between
+from projections.rebuild.schema import take_over
 from projections.rebuild.source import Source
 from projections.replay import Family, Replay
 
@@ -73,9 +74,7 @@ class CatalogueTables:
     def take_over(self, connection: Connection[Any], objects: Sequence[UUID]) -> None:
         connection.execute(_SQL["forget"], {"ids": list(objects)})
         for table in self.tables:
-            key = "id" if table.name.startswith("product_") else "product"
-            copied = f"INSERT INTO {table.name} SELECT * FROM public.{table.name} WHERE {key} = ANY(%s)"
-            connection.execute(copied.encode(), [list(objects)])
+            take_over(connection, table.name, "id" if table.name.startswith("product_") else "product", objects)
 
 
 def _but(aside: Collection[UUID], rows: Iterator[Any]) -> Iterator[Any]:

@@ -13,6 +13,7 @@ from projections.rebuild.projection import Projection
 
 _SQL = queries("rebuild_tables")
 LIVE = "public"
+_NO_AUTOVACUUM = "autovacuum_enabled = false"
 
 
 def new_schema(name: str) -> str:
@@ -39,6 +40,17 @@ def _names(projection: Projection) -> list[str]:
     return [table.name for table in projection.tables]
 
 
+def take_over(connection: Connection[Any], table: str, key: str, values: Sequence[Any]) -> None:
+    """Copy the live rows with these keys into the table that the search path leads to."""
+    found = connection.execute(_SQL["columns"], {"schema": LIVE, "tables": [table]})
+    columns = SQL(", ").join(Identifier(name) for _, name, *_, generated in found if not generated)
+    copied = SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {live} WHERE {key} = ANY(%s)")
+    statement = copied.format(
+        table=Identifier(table), columns=columns, live=Identifier(LIVE, table), key=Identifier(key)
+    )
+    connection.execute(statement, [list(values)])
+
+
 def look_into(connection: Connection[Any], schema: str) -> None:
     """Let names lead to the schema first, and then to the live tables."""
     connection.execute(SQL("SET search_path = {}, public").format(Identifier(schema)))
@@ -56,9 +68,13 @@ def create(connection: Connection[Any], projection: Projection, schema: str) -> 
     options = dict(connection.execute(_SQL["options"], {"tables": _names(projection)}).fetchall())
     connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(schema)))
     for name in _names(projection):
-        like = SQL("CREATE TABLE {} (LIKE public.{} INCLUDING DEFAULTS INCLUDING STORAGE INCLUDING CONSTRAINTS)")
-        made = like.format(Identifier(schema, name), Identifier(name))
-        connection.execute(made + SQL(f" WITH ({options[name]})") if name in options else made)
+        what = SQL(
+            "CREATE TABLE {} (LIKE public.{} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING STORAGE"
+            " INCLUDING CONSTRAINTS) WITH ({})"
+        )
+        # Nobody is to vacuum and analyze what is being filled.
+        given = SQL(f"{options[name]}, {_NO_AUTOVACUUM}" if name in options else _NO_AUTOVACUUM)
+        connection.execute(what.format(Identifier(schema, name), Identifier(name), given))
 
 
 def has_form_of_live(connection: Connection[Any], projection: Projection, schema: str) -> bool:
@@ -81,6 +97,7 @@ def index(connection: Connection[Any], database_url: str, projection: Projection
         connection.execute(SQL("DROP INDEX {}").format(Identifier(schema, name)))
     _add_keys(connection, projection, schema)
     for name in _names(projection):
+        connection.execute(SQL("ALTER TABLE {} RESET (autovacuum_enabled)").format(Identifier(schema, name)))
         connection.execute(SQL("ANALYZE {}").format(Identifier(schema, name)))
 
 

@@ -23,6 +23,7 @@ from domain.vocabulary import DECODERS
 from projections import connection, imports, organizations, purchase, rates
 from projections.base import queries
 from projections.rebuild.projection import Bounds, Filled, Table, between
+from projections.rebuild.schema import take_over
 from projections.rebuild.source import Source
 
 _SQL = queries("rebuild_streams")
@@ -77,9 +78,7 @@ class StreamTables(NamedTuple):
     def take_over(self, connection: Connection[Any], objects: Sequence[UUID]) -> None:
         self._forget(connection, objects)
         for table in self.tables:
-            copied = SQL("INSERT INTO {table} SELECT * FROM public.{table} WHERE {key} = ANY(%s)")
-            named = copied.format(table=Identifier(table.name), key=Identifier(table.key))
-            connection.execute(named, [list(objects)])
+            take_over(connection, table.name, table.key, objects)
 
     def _forget(self, connection: Connection[Any], objects: Sequence[UUID]) -> None:
         for table in self.tables:

@@ -3,7 +3,7 @@ SELECT relname, array_to_string(reloptions, ', ') FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relname = ANY(%(tables)s) AND reloptions IS NOT NULL;
 
 -- columns: What columns tables of a schema have, in their order.
-SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull
+SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated
 FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 WHERE c.relnamespace = to_regnamespace(%(schema)s) AND c.relname = ANY(%(tables)s) AND a.attnum > 0
   AND NOT a.attisdropped
