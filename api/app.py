@@ -9,6 +9,7 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from api import (
+    activity,
     asset_uploads,
     assets,
     audit,
@@ -82,6 +83,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *purchases.HANDLERS,
             *media.HANDLERS,
             *connections.HANDLERS,
+            *activity.HANDLERS,
             *reference.HANDLERS,
             *rates.HANDLERS,
             *keys.HANDLERS,

@@ -14,6 +14,9 @@ ANY = "*"
 CACHED: Header = (b"cache-control", b"private, no-cache")
 _TAG = re.compile(r'(W/)?("[^"]*")')
 _AGE = re.compile(r'\+[0-9]+"$')
+# Within a string the name's quotes would be escaped.
+_CHECKED = re.compile(r'"last_checked_at":"([^"]*)"')
+_NO_DIGIT = re.compile(r"\D")
 
 
 def is_known(scope: Scope, etag: str) -> bool:
@@ -36,16 +39,26 @@ def tagged(scope: Scope, body: bytes, headers: Iterable[Header] = (CACHED,)) -> 
 
 
 def content_tag(document: str) -> str:
-    """Return the tag of an object that its stored document tells apart, holes and all; its age comes last in both."""
+    """Return the tag of an object that its stored document tells apart, holes and all. What only time changes comes
+    last: an item's age, or when a presence was last checked."""
     content, _, age = document.rpartition(',"days_in_inventory":')
-    digest = blake2b((content or age).encode(), digest_size=12).hexdigest()
-    return f'"{DOCUMENT_VERSION}-{digest}+{age[:-1]}"' if content else f'"{DOCUMENT_VERSION}-{digest}"'
+    if content:
+        return f'"{DOCUMENT_VERSION}-{_digest(content)}+{age[:-1]}"'
+    checked = _CHECKED.search(document)
+    if checked is None:
+        return f'"{DOCUMENT_VERSION}-{_digest(document)}"'
+    unchecked = _CHECKED.sub('"last_checked_at":null', document, count=1)
+    return f'"{DOCUMENT_VERSION}-{_digest(unchecked)}+{_NO_DIGIT.sub("", checked[1])}"'
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def accepted(scope: Scope) -> Callable[[str], bool] | None:
     """Return what says whether If-Match lets a write of the object with some tag through; None without If-Match.
 
-    What only time has changed, an age behind a `+` in the tag, does not make a write stale.
+    What only time has changed, an age or a check behind a `+` in the tag, does not make a write stale.
     """
     given = header(scope, b"if-match")
     if given is None:

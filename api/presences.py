@@ -72,8 +72,9 @@ async def revise_presence(request: ApiRequest) -> Answer:
     body = await said(request, REVISE, lambda: found(request))
     row = await found(request)
     command = RevisePresence(id=row.id, product=path_id(request, ids.PRODUCT), values=body.values, errors=body.errors)
-    saved = await services(request).execute(request, command, guard=guard(request, row.id, expect, content_tag))
-    document = saved.documents.get(row.id) or (await found(request)).document
+    await services(request).execute(request, command, guard=guard(request, row.id, expect, content_tag))
+    # Read again: when it was last checked is known to the tables alone.
+    document = (await found(request)).document
     return show(request, document, content_tag(document))
 
 

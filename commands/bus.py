@@ -16,11 +16,13 @@ from commands import (
     connection,
     download,
     inventory,
+    listing,
     organization,
     presence,
     product,
     product_batch,
     purchase,
+    sale,
     task,
 )
 from commands.imports import job
@@ -61,6 +63,8 @@ HANDLERS: Mapping[Any, Handler] = {
     **purchase.HANDLERS,
     **download.HANDLERS,
     **connection.HANDLERS,
+    **listing.HANDLERS,
+    **sale.HANDLERS,
     **job.HANDLERS,
     **task.HANDLERS,
 }

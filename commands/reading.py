@@ -1,8 +1,9 @@
 """What is asked of the log and of what stands beside it: streams, families, claims, receipts."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -36,6 +37,18 @@ _SELECT_RECEIPT = b"SELECT request, status, headers, body FROM receipt WHERE org
 _SELECT_RATE = b"""SELECT c.day, c.per_euro, u.per_euro AS usd_per_euro
     FROM rate AS c JOIN rate AS u ON u.day = c.day AND u.currency = 'USD'
     WHERE c.currency = %s ORDER BY c.day DESC LIMIT 1"""
+_LISTINGS = """SELECT l.presence, l.product, l.platform, l.version, l.status, l.price, l.currency, l.reference,
+    l.push_number, l.push_basis, l.end_wanted, l.due IS NOT NULL AND l.is_enabled AND coalesce(c.auto_delist, false)
+        AS can_end
+    FROM listing AS l LEFT JOIN connection_list AS c ON c.organization = l.organization AND c.platform = l.platform"""
+_SELECT_LISTINGS = f"{_LISTINGS} WHERE l.organization = %b AND l.presence = ANY(%b)".encode()
+_SELECT_LISTINGS_OF = f"{_LISTINGS} WHERE l.organization = %b AND l.product = %b".encode()
+# One that several products have is whose item has the SKU, or else is not over.
+_SELECT_LISTED = f"""{_LISTINGS} WHERE l.organization = %b AND l.platform = %s AND l.external_id = %s
+    ORDER BY EXISTS (
+        SELECT FROM inventory_list AS i
+        WHERE i.organization = l.organization AND i.product = l.product AND i.sku_key = %s
+    ) DESC, l.due IS NULL, l.presence LIMIT 1""".encode()
 _DELETE_RECEIPTS = b"DELETE FROM receipt WHERE created < now() - make_interval(secs => %s) RETURNING 1"
 
 
@@ -52,6 +65,25 @@ class Family(NamedTuple):
     items: Sequence[UUID]
     presences: Sequence[UUID]
     assets: Sequence[UUID]
+
+
+class KnownListing(NamedTuple):
+    """A listing as it is known: the presence's own facts as of its `version`, what is wanted of it (see `listing`), and
+    whether it can be ended from here.
+    """
+
+    presence: UUID
+    product: UUID
+    platform: str
+    version: int
+    status: str
+    price: Decimal | None
+    currency: str
+    reference: Mapping[str, str] | None
+    push_number: int
+    push_basis: str | None
+    end_wanted: str | None
+    can_end: bool
 
 
 class Reading:
@@ -145,6 +177,22 @@ class Reading:
         """Return the newest rate of a currency, however old; None where none is known."""
         rows = self._rows(_SELECT_RATE, [currency])
         return Rate(**rows[0]) if rows else None
+
+    def listings(self, organization: UUID, presences: Sequence[UUID]) -> dict[UUID, KnownListing]:
+        """Return what is known of listings, by presence; what is none is left out."""
+        rows = self._rows(_SELECT_LISTINGS, [organization, list(presences)])
+        return {row["presence"]: KnownListing(**row) for row in rows}
+
+    def listings_of(self, organization: UUID, product: UUID) -> dict[UUID, KnownListing]:
+        """Return the listings of a product, by presence."""
+        rows = self._rows(_SELECT_LISTINGS_OF, [organization, product])
+        return {row["presence"]: KnownListing(**row) for row in rows}
+
+    def listed(self, organization: UUID, platform: str, external_id: str, sku: str | None) -> KnownListing | None:
+        """Return the listing that a platform calls so; None where it is not known here."""
+        key = "" if sku is None else sku.casefold()
+        rows = self._rows(_SELECT_LISTED, [organization, platform, external_id, key])
+        return KnownListing(**rows[0]) if rows else None
 
     def forget_receipts(self, older_than_seconds: int) -> int:
         """Delete the receipts past their time; return how many there were."""

@@ -109,6 +109,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     ebay_auth_url: Annotated[HttpUrl, Setting("EBAY_AUTH_URL", "Where sellers consent at eBay")] = (
         "https://auth.ebay.com"
     )
+    discogs_consumer_key: Annotated[
+        str, Setting("DISCOGS_CONSUMER_KEY", "This deployment's application at Discogs, for sellers to consent to")
+    ] = ""
+    discogs_consumer_secret: Annotated[str, Setting("DISCOGS_CONSUMER_SECRET", "Its secret", secret=True)] = ""
     discogs_api_url: Annotated[HttpUrl, Setting("DISCOGS_API_URL", "Where Discogs' API is")] = "https://api.discogs.com"
     smtp_url: Annotated[SmtpUrl, Setting("SMTP_URL", "Mail server; empty: mails are files in the data folder")] = ""
     mail_from: Annotated[MailAddress, Setting("MAIL_FROM", "Address that mails are sent from")] = "deadwax@localhost"
@@ -171,6 +175,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_max_age_days: Annotated[
         Days, Setting("DEADWAX_RATE_MAX_AGE_DAYS", "An older rate makes no price: it shows as stale")
     ] = MAX_AGE_DAYS
+    activity_days: Annotated[
+        Days, Setting("DEADWAX_ACTIVITY_DAYS", "Time that is kept what was done with marketplaces' listings")
+    ] = 30
     seal_key: Annotated[
         str, Setting("DEADWAX_SEAL_KEY", "Key that the log is sealed with, 32 bytes in base64", secret=True)
     ] = ""

@@ -13,7 +13,9 @@ from domain.errors import DeadwaxError
 EURO, USD = "EUR", "USD"
 MAX_AGE_DAYS = 7
 """Longer than any run of days without rates: they are told on working days."""
-_CENT, _LIMIT = Decimal("0.01"), Decimal(10) ** 10
+MOST_PRICE = Decimal(10) ** 10
+"""No price is as high."""
+_CENT = Decimal("0.01")
 _LEAST, _MOST = Decimal("1e-6"), Decimal("1e9")
 
 
@@ -38,7 +40,7 @@ class Rate(NamedTuple):
     def in_usd(self, amount: Decimal) -> Decimal | None:
         """Return the amount in USD to the cent; None where that is no possible price."""
         converted = (amount * self.usd_per_euro / self.per_euro).quantize(_CENT, ROUND_HALF_EVEN)
-        return converted if 0 < converted < _LIMIT else None
+        return converted if 0 < converted < MOST_PRICE else None
 
 
 def usable(rate: Rate, today: date, max_age_days: int) -> bool:

@@ -30,7 +30,18 @@ from domain.imports.events import (
 )
 from domain.inventory.events import ItemCreated, ItemDeleted, ItemRevised, PhotoAdded, PhotoRemoved
 from domain.organization.events import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated, OrganizationCreated
-from domain.presence.events import PresenceCreated, PresenceDeleted, PresenceRepriced, PresenceRevised
+from domain.presence.events import (
+    PresenceCreated,
+    PresenceDeleted,
+    PresenceDelisted,
+    PresenceObserved,
+    PresenceRepriced,
+    PresenceRevised,
+    PresenceSold,
+    PricePushed,
+    SaleCancelled,
+    SaleConflicted,
+)
 from domain.product.events import (
     ProductCreated,
     ProductDeleted,
@@ -69,6 +80,12 @@ EVENTS: dict[str, type[DomainEvent]] = {
         PresenceCreated,
         PresenceRevised,
         PresenceRepriced,
+        PresenceObserved,
+        PricePushed,
+        PresenceSold,
+        PresenceDelisted,
+        SaleConflicted,
+        SaleCancelled,
         PresenceDeleted,
         ItemCreated,
         ItemRevised,

@@ -1,6 +1,7 @@
 """Objects as they were: their documents folded from the log up to a moment of the past, as they were answered then."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -14,16 +15,18 @@ from domain.inventory.events import ItemCreated
 from domain.product.product import Product
 from domain.vocabulary import DECODERS
 from projections import inventory, presence
+from projections.asset import asset_document
 from projections.audit import Row
 from projections.base import Reader, queries
 from projections.documents import OTHER_PLATFORMS, PHYSICAL_PLATFORMS, SEAM, RedbubblePresence, encode, money
-from projections.history import NEWEST, births, family_rows
+from projections.history import NEWEST, births, family_rows, stream_rows
 from projections.inventory import item_row
 from projections.item_document import item_pieces, whole
 from projections.parked import park
 from projections.presence import presence_row
 from projections.presence_document import presence_document
 from projections.product_document import own_image, product_document
+from projections.purchase_document import purchase_document
 from projections.terms import NOUNS
 
 _SQL = queries("audit")
@@ -78,7 +81,8 @@ async def item_at(reader: Reader, organization: UUID, id: UUID, moment: Moment) 
     first = await reader.row(_SQL["first"], [id])
     if first is None or first[3] not in births(("inventory",)):
         return None
-    birth = _decode(Row(*first))
+    async with _parking(reader):
+        birth = _decode(Row(*first))
     assert isinstance(birth, ItemCreated)
     product = birth.product
     then = (await _families(reader, organization, [product], moment)).get(product)
@@ -96,8 +100,37 @@ async def presence_at(reader: Reader, organization: UUID, product: UUID, number:
     return None if found is None else Found(found.id, presence_document(found))
 
 
+async def asset_at(reader: Reader, organization: UUID, id: UUID, moment: Moment) -> Found | None:
+    """Return a digital asset as it was; None where the organization had none of this id then."""
+    state = await _alone(reader, organization, "asset", id, moment)
+    return None if state is None else Found(id, asset_document(state))
+
+
+async def purchase_at(reader: Reader, organization: UUID, id: UUID, moment: Moment) -> Found | None:
+    """Return a purchase as it was, who bought left open: that is known as of now alone. None where the organization
+    had none of this id then."""
+    state = await _alone(reader, organization, "purchase", id, moment)
+    return None if state is None else Found(id, purchase_document(state))
+
+
+async def _alone(reader: Reader, organization: UUID, kind: str, id: UUID, moment: Moment) -> Any:
+    """Return the state of what is shown by its own stream alone; None where the organization had none then."""
+    state, evolve = None, NOUNS[kind].evolve
+    assert evolve is not None, "what is shown as it was has a state"
+    rows = await stream_rows(reader, id)
+    async with _parking(reader):
+        for row in rows:
+            if vocabulary.noun(row.topic) != kind or row.position > moment.until:
+                break
+            event = _decode(row)
+            if moment.time is not None and event.timestamp > moment.time:
+                break
+            state = evolve(state, event)
+    return state if state is not None and state.organization == organization else None
+
+
 async def is_there(reader: Reader, id: UUID) -> bool:
-    """Say whether a product, an item or a presence is there now."""
+    """Say whether a product, what belongs to one, or a purchase is there now."""
     found = await reader.row(_SQL["is_there"], {"id": id})
     return found is not None and bool(found[0])
 
@@ -143,14 +176,21 @@ async def _families(reader: Reader, organization: UUID, products: Sequence[UUID]
         events.setdefault(product, []).append(row)
     found = {}
     for id, rows in events.items():
-        try:
+        async with _parking(reader):
             then = _folded(organization, rows, moment)
-        except UnfoldableEvent as error:
-            await park(reader, error)
-            raise
         if then is not None:
             found[id] = then
     return found
+
+
+@asynccontextmanager
+async def _parking(reader: Reader) -> AsyncIterator[None]:
+    """Park the stream of an event that cannot be folded."""
+    try:
+        yield
+    except UnfoldableEvent as error:
+        await park(reader, error)
+        raise
 
 
 def _folded(organization: UUID, rows: Iterable[Row], moment: Moment) -> Then | None:

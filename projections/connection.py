@@ -102,7 +102,9 @@ class ConnectionsProjection:
             if not isinstance(state, Connection):
                 continue
             if change.after is None:
-                steps += [Step("drop_connection(%b)", (state.id,)), Step("owe_no_more(%b)", (state.id,))]
+                gone = (state.id,)
+                calls = ("drop_connection(%b)", "drop_activity(%b)", "owe_no_more(%b)")
+                steps += [Step(call, gone) for call in calls]
                 continue
             row = connection_row(state)
             documents[state.id] = row[-1]

@@ -9,11 +9,11 @@ from msgspec import Struct
 
 from domain import discogs
 from domain.discogs import GRADES, RELEASE_TITLE, SLEEVE_GRADES
+from domain.presence.presence import OVER
 from domain.rates import USD
 from projections.base import Reader, queries
 from projections.documents import fill
 from projections.inventory import AVAILABLE, LISTED, STATUS_RANK
-from projections.presence import OVER
 
 COLUMNS = ("release_id", "price", "media_condition", "sleeve_condition", "comments", "status", "external_id")
 LOCATION = "location"

@@ -5,6 +5,7 @@ from projections.catalogue import CatalogueProjection
 from projections.connection import ConnectionsProjection
 from projections.images import ImagesProjection
 from projections.imports import ImportsProjection
+from projections.listing import ListingProjection
 from projections.organizations import OrganizationsProjection
 from projections.purchase import PurchasesProjection
 from projections.rates import ConversionsProjection
@@ -17,6 +18,7 @@ def inline_projections() -> tuple[
     ImportsProjection,
     ImagesProjection,
     ConnectionsProjection,
+    ListingProjection,
     ConversionsProjection,
     AssetFilesProjection,
     PurchasesProjection,
@@ -29,6 +31,7 @@ def inline_projections() -> tuple[
         ImportsProjection(),
         ImagesProjection(),
         ConnectionsProjection(),
+        ListingProjection(),
         ConversionsProjection(),
         AssetFilesProjection(),
         PurchasesProjection(),

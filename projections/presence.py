@@ -4,14 +4,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from domain.presence.presence import Presence
+from domain.presence.presence import OVER, Presence
 from projections.base import Reader, queries
 from projections.documents import encode
 from projections.guards import Guard, guarded
 from projections.presence_document import presence_document, redbubble_presence
 
 _SQL = queries("presence")
-OVER = frozenset({"ended", "removed", "sold"})
 ACTIVE = "active"
 
 COLUMNS = (

@@ -44,7 +44,7 @@ class Discogs(Vendor):
     """One seller, `username`, who sells in `currency` and is shown others' prices in `buyer_currency`."""
 
     name = "discogs"
-    kinds_of_fault = frozenset({"wrong_currency"})
+    kinds_of_fault = frozenset({"wrong_currency", "sold"})
 
     def __init__(
         self,
@@ -178,6 +178,11 @@ class Discogs(Vendor):
 
     def _edit(self, listing: dict[str, Any], request: Request) -> Reply:
         said = self._said(request)
+        if listing["id"] in self.shop.others:
+            raise refused(403, violation="owner")
+        if request.fault == "sold" and listing["status"] == "For Sale":
+            # A buyer was faster.
+            self.shop.sell({"listing_id": listing["id"]})
         if listing["status"] not in EDITABLE:
             raise refused(403, "This listing cannot be edited.")
         if said["release_id"] != listing["release_id"]:
@@ -194,7 +199,7 @@ class Discogs(Vendor):
         currency = request.parameter("curr_abbr") or (self.buyer_currency if is_seller else "USD")
         if currency not in CURRENCIES:
             raise refused(422, "Invalid currency.", "parameter")
-        own = self.shop.currency
+        own, is_others = self.shop.currency, listing["id"] in self.shop.others
         if request.fault == "wrong_currency":
             own = next(code for code in ("GBP", "JPY") if code != self.shop.currency)
         shown = {
@@ -214,12 +219,12 @@ class Discogs(Vendor):
             "ships_from": "Germany",
             "uri": f"https://www.discogs.com/sell/item/{listing['id']}",
             "comments": listing["comments"],
-            "seller": {"username": self.shop.username},
+            "seller": {"username": "another" if is_others else self.shop.username},
             "release": {"id": listing["release_id"], "description": f"Release {listing['release_id']}"},
             "resource_url": f"https://api.discogs.com/marketplace/listings/{listing['id']}",
         }
         own_fields = ("weight", "format_quantity", "external_id", "location")
-        return shown | ({name: listing[name] for name in own_fields} if is_seller else {})
+        return shown | ({name: listing[name] for name in own_fields} if is_seller and not is_others else {})
 
     def _inventory(self, request: Request, username: str, *, is_seller: bool) -> Reply:
         if username != self.shop.username:
@@ -227,7 +232,8 @@ class Discogs(Vendor):
         status = request.parameter("status")
         if status is not None and status not in {"All", *STATUSES}:
             raise refused(422, "Invalid status.", "parameter")
-        found = [listing for listing in self.shop.listings.values() if listing["status"] != "Deleted"]
+        own = [listing for id, listing in self.shop.listings.items() if id not in self.shop.others]
+        found = [listing for listing in own if listing["status"] != "Deleted"]
         if not is_seller:
             found = [listing for listing in found if listing["status"] == "For Sale"]
         elif status not in {None, "All"}:

@@ -40,7 +40,7 @@ ORDER_STATUSES = (
 
 
 class DiscogsShop:
-    """`currency` is what all prices of the seller's are in."""
+    """`currency` is what all prices of the seller's are in. `others` are listings of another seller."""
 
     def __init__(self, clock: Clock, username: str, currency: str) -> None:
         self._clock = clock
@@ -48,6 +48,7 @@ class DiscogsShop:
         self.currency = currency
         self.listings: dict[int, dict[str, Any]] = {}
         self.orders: list[dict[str, Any]] = []
+        self.others: set[int] = set()
         self._next_listing = 172_723_812
 
     def make(self, said: Mapping[str, Any]) -> dict[str, Any]:

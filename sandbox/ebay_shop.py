@@ -21,7 +21,7 @@ class EbayShop:
 
     def listed(self, listing: str) -> dict[str, Any]:
         """Raises KeyError."""
-        for offer in self.offers.values():
+        for offer in (*self.offers.values(), *self.old_listings.values()):
             if offer["listingId"] == listing:
                 return offer
         raise KeyError(listing)
@@ -34,11 +34,19 @@ class EbayShop:
 
     def add(self, body: dict[str, Any]) -> Any:
         """Put a listing up, as made through the Inventory API."""
+        return self.offered(self._made(body))
+
+    def offered(self, listing: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the offer that a listing is from now on."""
+        id = str(self._next_offer)
+        self._next_offer += 1
+        self.offers[id] = {"offerId": id, **listing}
+        return self.offers[id]
+
+    def _made(self, body: Mapping[str, Any]) -> dict[str, Any]:
         marketplace = body.get("marketplace", "EBAY_US")
         price = {"value": body.get("price", "24.99"), "currency": CURRENCY[marketplace]}
-        id = str(self._next_offer)
         offer = {
-            "offerId": id,
             "sku": body.get("sku", f"LP-{len(self.offers) + 1:03}"),
             "marketplaceId": marketplace,
             "price": price,
@@ -46,31 +54,31 @@ class EbayShop:
             "soldQuantity": 0,
             "status": "PUBLISHED",
             "listingStatus": "ACTIVE",
-            "listingId": body.get("listing_id") or self.new_listing_id(),
+            "listingId": self.new_listing_id(),
+            "isOnHold": False,
             "updates": [],
         }
         if not self.is_price(price, offer):
             raise ValueError("price: as in 24.99")
-        self._next_offer += 1
-        self.offers[id] = offer
         return offer
 
     def add_old(self, body: dict[str, Any]) -> Any:
         """Put a listing up that the Inventory API does not know until it is migrated."""
-        id = self.new_listing_id()
-        self.old_listings[id] = body
-        return {"listingId": id}
+        listing = self._made(body)
+        self.old_listings[listing["listingId"]] = listing
+        return listing
 
     def sell(self, body: dict[str, Any]) -> Any:
-        """Have a buyer buy one of a listing."""
-        offer = self.listed(str(body["listing_id"]))
-        if offer["listingStatus"] != "ACTIVE" or not offer["availableQuantity"]:
+        """Have a buyer buy `quantity` of a listing, one where it is not said."""
+        offer, quantity = self.listed(str(body["listing_id"])), int(body.get("quantity", 1))
+        if offer["listingStatus"] != "ACTIVE" or not 1 <= quantity <= offer["availableQuantity"]:
             raise ValueError("It is not for sale.")
-        offer["availableQuantity"] -= 1
-        offer["soldQuantity"] += 1
+        offer["availableQuantity"] -= quantity
+        offer["soldQuantity"] += quantity
         now, number = utc(self._clock.now()), self._next_order
         self._next_order += 1
-        value, currency = Decimal(offer["price"]["value"]), offer["price"]["currency"]
+        value, currency = quantity * Decimal(offer["price"]["value"]), offer["price"]["currency"]
+        cost = {"value": f"{value:.2f}", "currency": currency}
         total = {"value": f"{value + 5:.2f}", "currency": currency}
         order = {
             "orderId": f"12-{number:05}-89012",
@@ -80,7 +88,7 @@ class EbayShop:
             "orderPaymentStatus": body.get("payment", "PAID"),
             "cancelStatus": {"cancelState": "NONE_REQUESTED"},
             "pricingSummary": {
-                "priceSubtotal": dict(offer["price"]),
+                "priceSubtotal": cost,
                 "deliveryCost": {"value": "5.00", "currency": currency},
                 "total": total,
             },
@@ -91,9 +99,9 @@ class EbayShop:
                     "legacyItemId": offer["listingId"],
                     "sku": offer["sku"],
                     "title": f"Listing of {offer['sku']}",
-                    "quantity": 1,
+                    "quantity": quantity,
                     "soldFormat": "FIXED_PRICE",
-                    "lineItemCost": dict(offer["price"]),
+                    "lineItemCost": cost,
                     "lineItemFulfillmentStatus": "NOT_STARTED",
                 }
             ],
@@ -106,6 +114,24 @@ class EbayShop:
         offer = self.listed(str(body["listing_id"]))
         offer["listingStatus"] = body.get("status", "ENDED")
         return offer
+
+    def hold(self, body: dict[str, Any]) -> Any:
+        """Have eBay hide a listing until the seller mends something."""
+        offer = self.listed(str(body["listing_id"]))
+        offer["isOnHold"] = bool(body.get("is_on_hold", True))
+        return offer
+
+    def stock(self, body: dict[str, Any]) -> Any:
+        """Have the seller say how many there are; with none the listing pauses."""
+        offer = self.listed(str(body["listing_id"]))
+        offer["availableQuantity"] = int(body["quantity"])
+        return offer
+
+    def cancel(self, body: dict[str, Any]) -> Any:
+        """Have an order cancelled."""
+        [order] = [order for order in self.orders if order["orderId"] == body["order_id"]]
+        order |= {"cancelStatus": {"cancelState": "CANCELED"}, "lastModifiedDate": utc(self._clock.now())}
+        return order
 
     def new_listing_id(self) -> str:
         id = str(self._next_listing)

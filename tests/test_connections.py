@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -87,9 +88,9 @@ def bus_on(settings: Settings) -> Iterator[Bus]:
         store.close()
 
 
-def work(settings: Settings, connection: dict[str, Any]) -> bool:
-    """Do what a worker does with the connection; return whether there was anything to do."""
-    with bus_on(settings) as bus, Marketplaces(settings) as marketplaces:
+def work(settings: Settings, connection: dict[str, Any], later: timedelta = timedelta(0)) -> bool:
+    """Do what a worker does with the connection, so much later; return whether there was anything to do."""
+    with bus_on(settings) as bus, Marketplaces(settings, lambda: datetime.now(UTC) + later) as marketplaces:
         found = ConnectionWork.take(bus, settings, marketplaces, id_of(connection))
         if found is None:
             return False
@@ -256,7 +257,7 @@ async def test_a_token_that_is_right_connects(api: httpx.AsyncClient, secretive:
         assert work(there, made)
         found = await shown(api, made)
         assert (found["status"], found["reason"], found["tested_at"] is None) == ("connected", None, False)
-        assert owed(secretive) == []
+        assert owed(secretive) == ["round"]
         assert not work(there, made)
         tried = await api.post(f"{PATH}{made['uid']}/test/")
         assert (tried.status_code, tried.json()["status"], owed(secretive)) == (202, "checking", ["connection"])
@@ -287,7 +288,8 @@ async def test_what_may_pass_is_tried_again_and_seen_meanwhile(
             work(there, made)
         found = await shown(api, made)
         assert (found["status"], found["reason"] is None, owed(secretive)) == ("failing", False, ["connection"])
-        assert work(there, made)
+        # Nobody asks again right after there was too much asking.
+        assert work(there, made, later=timedelta(minutes=2))
         assert (await shown(api, made))["status"] == "connected"
 
 

@@ -3,6 +3,7 @@
 from functools import partial
 
 from commands.seals.sealer import seal_log
+from projections.activity import ActivityLog
 from projections.parked import Parking
 from projections.todo import Todo
 from workers.assets import AssetCollector
@@ -29,9 +30,14 @@ def chores(tools: Tools) -> list[Chore]:
         with Parking(settings.database_url) as parking:
             parking.retry()
 
+    def forget_activity() -> None:
+        with ActivityLog(settings.database_url) as activity:
+            activity.forget(settings.activity_days)
+
     return [
         Chore("leases", SWEEP_SECONDS, sweep),
         Chore("receipts", SWEEP_SECONDS, lambda: tools.bus.store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
+        Chore("activity", SWEEP_SECONDS, forget_activity),
         Chore("rates", LOOK_SECONDS, rates.fetch),
         Chore("conversions", LOOK_SECONDS, rates.reconvert),
         Chore("parked", SWEEP_SECONDS, unpark),

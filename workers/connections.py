@@ -42,9 +42,7 @@ class ConnectionWork:
         id = self._state.id
         try:
             with Credentials(self._database_url) as credentials:
-                account = self._marketplaces.account(id, self._state.platform_uid, credentials)
-                lease.check()
-                account.verify()
+                self._marketplaces.account(id, self._state.platform_uid, credentials, lease.check).verify()
         except Transient as error:
             self._note(NoteRefused(id=id, reason=str(error), is_final=False))
             raise Postponed(str(error)) from error

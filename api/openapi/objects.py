@@ -1,15 +1,26 @@
 """Schemas of what is answered, from the types that the answers are made of."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
-from api.openapi import asset_uploads, assets, connections, downloads, inventory, presences, products, purchases
+from api.openapi import (
+    activity,
+    asset_uploads,
+    assets,
+    connections,
+    downloads,
+    inventory,
+    presences,
+    products,
+    purchases,
+)
 from api.openapi.operation import Schema
 from api.openapi.shapes import MONEY, REF, URL, array_of, page_of
 from domain.asset import form as asset_form
 from domain.connection import form as connection_form
+from domain.connection.activity import Action, Outcome
 from domain.fields import Choice
 from domain.form import Form
 from domain.inventory import form as item_form
@@ -18,6 +29,7 @@ from domain.presence import form as presence_form
 from domain.product import form as product_form
 from domain.purchase import form as purchase_form
 from domain.special_fields import Money
+from projections.activity import ActivityDocument
 from projections.asset import AssetDocument
 from projections.asset_upload import UploadDocument
 from projections.connection import ConnectionDocument
@@ -42,6 +54,7 @@ _TYPES = {
     DownloadDocument: "Download",
     OfferDocument: "DownloadOffer",
     ConnectionDocument: "MarketplaceConnection",
+    ActivityDocument: "MarketplaceActivity",
     KeyDocument: "ApiKey",
     Platform: "Platform",
 }
@@ -54,10 +67,13 @@ _NAMES = {
 }
 _TIMES = frozenset(
     {"created", "updated", "created_at", "updated_at", "price_last_updated", "last_checked_at"}
-    | {"started", "finished", "last_used_at", "expires_at", "sent_at", "expires", "started_at", "tested_at"}
+    | {"started", "finished", "last_used_at", "expires_at", "sent_at", "expires", "started_at", "tested_at", "at"}
 )
 _FEW = 50
-_PAGED = ("Product", "InventoryItem", "Purchase", "Download", "MarketplaceConnection", "Import", "ApiKey")
+_PAGED = (
+    *("Product", "InventoryItem", "Purchase", "Download"),
+    *("MarketplaceConnection", "MarketplaceActivity", "Import", "ApiKey"),
+)
 _WHOLE = ("Presence", "Photo", "DigitalAsset", "Platform")
 
 
@@ -77,6 +93,10 @@ def objects() -> dict[str, Schema]:
     _describe(shown["DigitalAssetUpload"], asset_form.UPLOAD, asset_uploads.MEANINGS)
     shown["DigitalAssetUploadPart"]["url"].update({**URL, "description": "PUT the part's bytes there; null once done."})
     _describe(shown["MarketplaceConnection"], connection_form.CREATE, connections.MEANINGS)
+    _describe(shown["MarketplaceActivity"], Form(fields={}), activity.MEANINGS)
+    shown["MarketplaceActivity"]["changes"].update(activity.CHANGES)
+    shown["MarketplaceActivity"]["action"]["enum"] = [*get_args(Action)]
+    shown["MarketplaceActivity"]["outcome"]["enum"] = [*get_args(Outcome)]
     _describe(shown["Purchase"], purchase_form.FULFILL, purchases.MEANINGS)
     shown["Purchase"]["buyer_email"]["type"] = shown["Purchase"]["buyer_name"]["type"] = ["string", "null"]
     shown["Purchase"]["download_url"].update({"type": "string", "format": "uri"})

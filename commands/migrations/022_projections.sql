@@ -18,3 +18,6 @@ BEGIN
     ON CONFLICT (stream) DO NOTHING;
     RETURN FOUND;
 END $$;
+
+-- A rebuild asks which listings were checked since it asked before.
+CREATE INDEX listing_checked_idx ON listing (checked);

@@ -47,6 +47,11 @@ class Connection(Struct, frozen=True, kw_only=True):
     def is_test_owed(self) -> bool:
         return self.status in {"checking", "failing"}
 
+    @property
+    def is_usable(self) -> bool:
+        """Say whether its listings can be checked and told."""
+        return self.status == "connected"
+
 
 _REVISABLE = own_fields(ConnectionRevised)
 _CREATED = own_fields(ConnectionCreated)

@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
@@ -55,4 +55,89 @@ class PresenceDeleted(DomainEvent, frozen=True, kw_only=True, omit_defaults=True
     TOPIC: ClassVar[str] = "presence.deleted.v1"
 
 
-PresenceEvent = PresenceCreated | PresenceRevised | PresenceRepriced | PresenceDeleted
+class PresenceObserved(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The marketplace shows something else than we had: all of it as it was and as it is now."""
+
+    TOPIC: ClassVar[str] = "presence.observed.v1"
+
+    status: str
+    old_status: str
+    listing_price: Decimal | None
+    old_listing_price: Decimal | None
+    listing_currency: str
+    old_listing_currency: str
+    listing_price_usd: Decimal | None
+    usd_rate_date: date | None = None
+
+
+class PricePushed(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A price that was set here is the marketplace's now. `push` counts what was to be told of this listing."""
+
+    TOPIC: ClassVar[str] = "presence.price-pushed.v1"
+
+    push: int
+    listing_price: Decimal
+    old_listing_price: Decimal | None
+    listing_currency: str
+    listing_price_usd: Decimal | None
+    usd_rate_date: date | None = None
+
+
+class _OfSale(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """`order` and `order_line` are the marketplace's; `item` is the copy, None where it is not known which."""
+
+    order: str
+    order_line: str
+    sale_price: Decimal
+    sale_currency: str
+    sold_at: datetime
+    item: UUID | None = None
+
+
+class PresenceSold(_OfSale, frozen=True, kw_only=True, omit_defaults=True):
+    """It was sold there."""
+
+    TOPIC: ClassVar[str] = "presence.sold.v1"
+
+    old_status: str
+
+
+class PresenceDelisted(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """We ended it there, or paused it, because the copy was sold with this order."""
+
+    TOPIC: ClassVar[str] = "presence.delisted.v1"
+
+    status: str
+    old_status: str
+    order: str
+
+
+class SaleConflicted(_OfSale, frozen=True, kw_only=True, omit_defaults=True):
+    """It was sold there though nothing was left to sell. `first_order` is what sold it, None where none is known."""
+
+    TOPIC: ClassVar[str] = "presence.sale-conflicted.v1"
+
+    first_order: str | None = None
+
+
+class SaleCancelled(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A sale that was counted came to nothing there. What is here stays as it is, for a person to judge."""
+
+    TOPIC: ClassVar[str] = "presence.sale-cancelled.v1"
+
+    order: str
+    order_line: str
+
+
+PresenceEvent = (
+    PresenceCreated
+    | PresenceRevised
+    | PresenceRepriced
+    | PresenceObserved
+    | PricePushed
+    | PresenceSold
+    | PresenceDelisted
+    | SaleConflicted
+    | SaleCancelled
+    | PresenceDeleted
+)

@@ -14,17 +14,29 @@ from domain.event import DomainEvent, Stamp, own_fields, told
 from domain.presence.events import (
     PresenceCreated,
     PresenceDeleted,
+    PresenceDelisted,
     PresenceEvent,
+    PresenceObserved,
     PresenceRepriced,
     PresenceRevised,
+    PresenceSold,
+    PricePushed,
+    SaleCancelled,
+    SaleConflicted,
 )
 from domain.presence.prices import UNPRICED, Prices, Rating, converted, revised
+
+OVER = frozenset({"ended", "removed", "sold"})
+"""The statuses of what is no longer on the platform."""
+SOLD = "sold"
 
 
 class Presence(Struct, frozen=True):
     """Between `version` and `price_last_updated` stand the fields of PresenceCreated, in its order.
 
-    `price_last_updated` is None before the first price, `last_checked_at` before the platform was asked.
+    `price_last_updated` is None before the first price. `last_checked_at` is when the platform last showed something
+    that was new here: checks that find nothing are no events, and are known to the tables alone. `sold_with` is the
+    order that it was sold with; None where it is not sold, or where none is known.
     """
 
     id: UUID
@@ -46,6 +58,11 @@ class Presence(Struct, frozen=True):
     last_checked_at: datetime | None
     created: datetime
     updated: datetime
+    sold_with: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in OVER
 
     @property
     def prices(self) -> Prices:
@@ -110,14 +127,37 @@ def evolve(presence: Presence | None, event: DomainEvent) -> Presence | None:
         case PresenceCreated():
             return _born(event)
         case PresenceRevised() if presence is not None:
-            return replace(
-                presence, version=event.originator_version, updated=event.timestamp, **told(event, _REVISABLE)
-            )
-        case PresenceRepriced() if presence is not None:
+            return _revised(presence, event)
+        case PresenceRepriced() | PricePushed() if presence is not None:
             return _repriced(presence, event)
+        case PresenceObserved() if presence is not None:
+            return replace(_repriced(_standing(presence, event), event), last_checked_at=event.timestamp)
+        case PresenceSold() if presence is not None:
+            return replace(_moved(presence, event), status=SOLD, sold_with=event.order)
+        case PresenceDelisted() if presence is not None:
+            return _standing(presence, event)
+        case SaleConflicted() | SaleCancelled() if presence is not None:
+            return _moved(presence, event)
         case PresenceDeleted():
             return None
     return presence
+
+
+def _moved(presence: Presence, event: DomainEvent) -> Presence:
+    return replace(presence, version=event.originator_version, updated=event.timestamp)
+
+
+def _revised(presence: Presence, event: PresenceRevised) -> Presence:
+    revised = replace(_moved(presence, event), **told(event, _REVISABLE))
+    if (revised.platform_uid, revised.external_listing_id) != (presence.platform_uid, presence.external_listing_id):
+        # Another listing, which nobody has looked at.
+        revised = replace(revised, last_checked_at=None)
+    return revised if revised.status == SOLD else replace(revised, sold_with=None)
+
+
+def _standing(presence: Presence, event: PresenceObserved | PresenceDelisted) -> Presence:
+    sold_with = presence.sold_with if event.status == SOLD else None
+    return replace(_moved(presence, event), status=event.status, sold_with=sold_with)
 
 
 def _born(event: PresenceCreated) -> Presence:
@@ -128,7 +168,7 @@ def _born(event: PresenceCreated) -> Presence:
     return Presence(*values)
 
 
-def _repriced(presence: Presence, event: PresenceRepriced) -> Presence:
+def _repriced(presence: Presence, event: PresenceRepriced | PricePushed | PresenceObserved) -> Presence:
     prices = _prices(event)
     # Another currency of no price is no news of a price, nor is the same one by another day's rate.
     is_told = (prices.known or presence.prices.known) and prices[:3] != presence.prices[:3]
@@ -142,7 +182,7 @@ def _repriced(presence: Presence, event: PresenceRepriced) -> Presence:
     )
 
 
-def _prices(of: Presence | PresenceCreated | PresenceRepriced) -> Prices:
+def _prices(of: Presence | PresenceCreated | PresenceRepriced | PricePushed | PresenceObserved) -> Prices:
     return Prices(of.listing_price, of.listing_currency, of.listing_price_usd, of.usd_rate_date)
 
 

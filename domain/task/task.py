@@ -22,6 +22,8 @@ UID_PREFIXES: Mapping[str, str] = {
     "image": ids.ASSET,
     "mail": ids.PURCHASE,
     "connection": ids.CONNECTION,
+    "listing": ids.PRESENCE,
+    "round": "round_",
 }
 """What the uid of a subject begins with, by the kind of work."""
 

@@ -1,7 +1,7 @@
 """The catalogue's tables from the log: products, each with its items, presences and digital assets."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from projections.rebuild.source import Source
 from projections.replay import Family, Replay
 
 _SQL = queries("rebuild")
+_COMMIT_SECONDS = 60.0
+"""A check is told as of when it was made: so much later it is committed, at most."""
 _ROW_ERRORS = (LookupError, TypeError, ValueError, AttributeError)
 
 
@@ -26,8 +28,12 @@ class CatalogueTables:
     name: ClassVar[str] = "catalogue"
     units: ClassVar[str] = "products"
     version: ClassVar[int] = version.VERSION
-    tables: ClassVar[Sequence[Table]] = tuple(
-        map(Table, ("product_list", "product_document", "inventory_list", "presence_list", "asset_list"))
+    tables: ClassVar[Sequence[Table]] = (
+        Table("product_list"),
+        Table("product_document", beside=("checked",)),
+        Table("inventory_list"),
+        Table("presence_list"),
+        Table("asset_list"),
     )
     is_behind_log: ClassVar[bool] = False
 
@@ -63,9 +69,17 @@ class CatalogueTables:
         _copied(connection, Replay(products, kin))
 
     def adopt(
-        self, _connection: Connection[Any], _since: datetime | None, _moved: Sequence[UUID] | None
+        self, connection: Connection[Any], since: datetime | None, moved: Sequence[UUID] | None
     ) -> datetime | None:
-        return None
+        """When listings were checked is in no event: documents show it all the same."""
+        if moved is None:
+            connection.execute(_SQL["show_all_checks"])
+        else:
+            connection.execute(_SQL["show_checks"], {"since": since, "moved": list(moved)})
+        row = connection.execute("SELECT now()").fetchone()
+        assert row is not None
+        found: datetime = row[0] - timedelta(seconds=_COMMIT_SECONDS)
+        return found
 
     def object_of(self, connection: Connection[Any], stream: UUID) -> UUID:
         found = connection.execute("SELECT product FROM kin WHERE id = %s", [stream]).fetchone()

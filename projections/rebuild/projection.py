@@ -15,10 +15,11 @@ Bounds = tuple[str | None, str | None]
 
 
 class Table(NamedTuple):
-    """`key` is the column that tells its rows apart."""
+    """`key` is the column that tells its rows apart; the log does not tell what is in those `beside`."""
 
     name: str
     key: str = "id"
+    beside: Sequence[str] = ()
 
 
 class Filled(NamedTuple):

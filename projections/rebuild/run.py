@@ -124,26 +124,27 @@ class Run:
                 processes,
                 told,
             )
-            self._adopt_all()
             self.notes.enter(Stage.INDEXING)
-
-    def _adopt_all(self) -> None:
-        """Write what is not in the log."""
-        with self.connection.transaction():
-            checked = self.projection.adopt(self.connection, None, None)
-            self.notes.reach(self.progress().position, checked)
 
     def index(self, told: Told) -> None:
         if self.progress().stage == Stage.INDEXING:
             told(INDEXING, 0, 1)
             schemas.index(self.connection, self._url, self.projection, self.schema)
-            self.notes.enter(Stage.READY)
+            with self.connection.transaction():
+                self._adopt_all()
+                self.notes.enter(Stage.READY)
             told(INDEXING, 1, 1)
 
     def index_keys(self, told: Told) -> None:
         told(INDEXING, 0, 1)
         schemas.index_keys(self.connection, self._url, self.projection, self.schema)
+        self._adopt_all()
         told(INDEXING, 1, 1)
+
+    def _adopt_all(self) -> None:
+        """Write what is not in the log."""
+        checked = self.projection.adopt(self.connection, None, None)
+        self.notes.reach(self.progress().position, checked)
 
     def follow(self, told: Told = lambda *_: None) -> int:
         """Fold again what moved since the tables were last at the log's end; return how many objects that were.

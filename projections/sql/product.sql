@@ -1,5 +1,5 @@
 -- detail: One product of an organization.
-SELECT d.document, l.revision, l.child_revision
+SELECT d.document, l.revision, l.child_revision, d.checked
 FROM product_list AS l JOIN product_document AS d ON d.id = l.id WHERE l.id = %b AND l.organization = %b;
 
 -- documents: Those of some products that are there.

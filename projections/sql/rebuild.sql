@@ -88,3 +88,15 @@ COPY product_document (id, image, document, own_words) FROM STDIN;
 
 -- newest_of: The newest event of a product.
 SELECT notification_id, topic FROM events WHERE originator_id = ANY(%(ids)s) ORDER BY notification_id DESC LIMIT 1;
+
+-- show_all_checks: Let documents say when listings were checked.
+SELECT show_checks(ARRAY(SELECT presence FROM listing WHERE checked IS NOT NULL));
+
+-- show_checks: Let documents say so of these products' listings, and of those that were checked since then, where they
+-- do not yet.
+SELECT show_checks(ARRAY(
+    SELECT l.presence FROM (
+        SELECT presence, checked FROM listing WHERE product = ANY(%(moved)s::uuid[]) AND checked IS NOT NULL
+        UNION SELECT presence, checked FROM listing WHERE checked >= %(since)s::timestamptz
+    ) AS l JOIN presence_list AS p ON p.id = l.presence
+    WHERE p.document <> with_checked(p.document, l.checked)));

@@ -2,15 +2,18 @@
 
 MarketplaceError
 ├── Transient      it may be right the next time
+│   └── Limited    it was not asked, or too often
 ├── Reconnect      only other credentials help
 └── Permanent      the same request will never be right
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from domain.errors import DeadwaxError
-from workers.web import Reply, Unreachable, Unreadable, Web
+from domain.presence.listing import Listing, Sale, Seen, Unseen
 
 
 class MarketplaceError(DeadwaxError):
@@ -25,6 +28,12 @@ class Transient(MarketplaceError):
         self.after_seconds = after_seconds
 
 
+class Limited(Transient):
+    """A limit, theirs or ours, or a circuit breaker that is open: the request was not made, or is not to be repeated
+    before `after_seconds`.
+    """
+
+
 class Reconnect(MarketplaceError):
     """The marketplace does not let us in with these credentials."""
 
@@ -34,32 +43,38 @@ class Permanent(MarketplaceError):
 
 
 class Account(Protocol):
-    """One seller's account, opened with its credentials."""
+    """One seller's account, opened with its credentials. `at_once` is how many listings are best read at once."""
+
+    at_once: int
 
     def verify(self) -> None:
         """Ask for something only the seller may ask for. Raises MarketplaceError."""
         ...
 
+    def read(self, listings: Sequence[Listing]) -> Iterator[Seen | Unseen]:
+        """Yield what each of them shows, in any order and as it comes; many at once where the API can.
 
-def asked(
-    web: Web, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
-) -> Reply:
-    """Return a good answer. Raises MarketplaceError by what the status says."""
-    try:
-        reply = web.send(method, url, headers=headers, body=body)
-    except (Unreachable, Unreadable) as error:
-        raise Transient(str(error)) from error
-    status, kind = reply.status, reply.headers.get("content-type", "")
-    if 200 <= status < 300:
-        return reply
-    if status == 429 or status >= 500:
-        raise Transient(f"The marketplace answered with status {status}.", retry_after(reply.headers))
-    if "html" in kind:
-        # Not the marketplace itself but what stands before it: a page for browsers says nothing of our request.
-        raise Transient(f"A page was in the way (status {status}).")
-    if status in {401, 403}:
-        raise Reconnect(f"The marketplace refused the credentials (status {status}).")
-    raise Permanent(f"The marketplace answered with status {status}.")
+        Raises Transient and Reconnect, which end the reading: what was yielded holds.
+        """
+        ...
+
+    def set_price(self, listing: Listing, price: Decimal) -> Mapping[str, str] | None:
+        """Set the price, in the listing's currency, and nothing else; return its reference as it is known now.
+
+        To repeat it does no harm. Raises MarketplaceError, Permanent where the listing takes no price.
+        """
+        ...
+
+    def end(self, listing: Listing) -> str:
+        """End or pause it; return the status that it has now: ended or paused, or sold where that came first.
+
+        To repeat it does no harm. Raises MarketplaceError.
+        """
+        ...
+
+    def orders(self, since: datetime) -> Iterator[Sale]:
+        """Yield the lines of orders that moved since then, oldest move first. Raises MarketplaceError."""
+        ...
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

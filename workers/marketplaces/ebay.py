@@ -1,21 +1,36 @@
-"""eBay: tokens, and what they open."""
+"""eBay: tokens, and the account that they open."""
 
 import base64
+import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
+import msgspec
+from msgspec import Struct
+
 from commands.settings import Settings
 from commands.vault import Vault
+from domain.presence.listing import Listing, Sale, Seen, Unseen
 from projections.credential import Credentials, Held
-from workers.marketplaces.base import Permanent, Reconnect, Transient, asked, retry_after
+from workers.marketplaces.base import Permanent, Reconnect, Transient, retry_after
+from workers.marketplaces.ebay_api import EbayApi, error_ids, refusal
+from workers.marketplaces.ebay_browse import EbayBrowse
+from workers.marketplaces.ebay_offers import ID, EbayOffers, seen
+from workers.marketplaces.ebay_orders import EbayOrders
 from workers.web import Unreachable, Unreadable, Web
 
 EARLY_SECONDS = 120.0
 """So long before its end a token is not used any more: it is to last for the request."""
 NO_APPLICATION = "EBAY_CLIENT_ID and EBAY_CLIENT_SECRET are not set."
+NO_ID = "This is no id of an eBay listing: it has digits only."
+_PUBLIC_SCOPE = "https://api.ebay.com/oauth/api_scope"
+_OVER: Mapping[str | None, str] = {"ended": "ended", "removed": "ended", "sold": "sold"}
+"""What has been ended already, and how."""
 
 
 class EbayTokens:
@@ -36,72 +51,166 @@ class EbayTokens:
         self._credentials = credentials
         self._connection = connection
         self._clock = clock
+        self._token, self._until = "", 0.0
 
     def access(self, but: str | None = None) -> str:
         """Return a token that is good, and not `but`, which was refused. Raises MarketplaceError, Unavailable."""
+        if self._token in {"", but} or self._until - EARLY_SECONDS <= self._clock():
+            self._token, self._until = self._shared(but)
+        return self._token
+
+    def _shared(self, but: str | None) -> tuple[str, float]:
+        """Return what all processes use, and until when."""
         with self._credentials.held(self._connection) as held:
             if held.sealed is None:
                 raise Reconnect("There are no credentials.")
             known = self._vault.open(self._connection, held.sealed)
             token = known.get("access_token")
             if token is not None and token != but and float(known["until"]) - EARLY_SECONDS > self._clock():
-                return token
+                return token, float(known["until"])
             return self._renewed(held, known)
 
-    def _renewed(self, held: Held, known: Mapping[str, str]) -> str:
+    def _renewed(self, held: Held, known: Mapping[str, str]) -> tuple[str, float]:
         if "code" in known:
             form = {"grant_type": "authorization_code", "code": known["code"]}
-            answer = self._minted({**form, "redirect_uri": self._settings.ebay_ru_name})
+            found = self._minted({**form, "redirect_uri": self._settings.ebay_ru_name})
         else:
-            answer = self._minted({"grant_type": "refresh_token", "refresh_token": known["refresh_token"]})
-        try:
-            token, until = str(answer["access_token"]), self._clock() + float(answer["expires_in"])
-            # Only an answer to a code has one: what is kept is not to be lost to a refresh.
-            refresh = str(answer.get("refresh_token") or known["refresh_token"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise Transient("The answer has no token.") from error
-        fresh = {"refresh_token": refresh, "access_token": token, "until": f"{until:.0f}"}
+            found = self._minted({"grant_type": "refresh_token", "refresh_token": known["refresh_token"]})
+        # Only an answer to a code has one: what is kept is not to be lost to a refresh.
+        refresh = found.refresh_token or known.get("refresh_token")
+        if refresh is None:
+            raise Transient("The answer has no token.")
+        fresh = {"refresh_token": refresh, "access_token": found.token, "until": f"{found.until:.0f}"}
         held.replace(self._vault.seal(self._connection, fresh))
-        return token
+        return found.token, found.until
 
-    def _minted(self, form: Mapping[str, str]) -> Any:
-        id, secret = self._settings.ebay_client_id, self._settings.ebay_client_secret
-        if not (id and secret):
-            raise Permanent(NO_APPLICATION)
-        basic = base64.b64encode(f"{id}:{secret}".encode()).decode()
-        headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"}
-        url = f"{self._settings.ebay_api_url}/identity/v1/oauth2/token"
+    def _minted(self, form: Mapping[str, str]) -> "Minted":
+        return minted(self._web, self._settings, form, self._clock())
+
+
+class EbayApplication:
+    """Access tokens for what everybody may see, of this deployment's application; all threads of a process use them.
+
+    It gets 1,000 of them a day, each is good for two hours.
+    """
+
+    def __init__(self, web: Web, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self._web = web
+        self._settings = settings
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token, self._until = "", 0.0
+
+    def access(self, but: str | None = None) -> str:
+        """Return a token that is good, and not `but`, which was refused. Raises MarketplaceError."""
+        with self._lock:
+            if self._token in {"", but} or self._until - EARLY_SECONDS <= self._clock():
+                form = {"grant_type": "client_credentials", "scope": _PUBLIC_SCOPE}
+                self._token, self._until, _ = minted(self._web, self._settings, form, self._clock())
+            return self._token
+
+
+class Minted(NamedTuple):
+    """`until` is in seconds since 1970. Only an answer to a code has a refresh token."""
+
+    token: str
+    until: float
+    refresh_token: str | None
+
+
+def minted(web: Web, settings: Settings, form: Mapping[str, str], now: float) -> Minted:
+    """Ask for a token. Raises MarketplaceError: Permanent where the application is wrong."""
+    id, secret = settings.ebay_client_id, settings.ebay_client_secret
+    if not (id and secret):
+        raise Permanent(NO_APPLICATION)
+    basic = base64.b64encode(f"{id}:{secret}".encode()).decode()
+    headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"}
+    url = f"{settings.ebay_api_url}/identity/v1/oauth2/token"
+    try:
+        reply = web.send("POST", url, headers=headers, body=urlencode(form).encode())
+        if reply.status == 429 or reply.status >= 500:
+            raise Transient(f"eBay gave no token (status {reply.status}).", retry_after(reply.headers))
+        answer = reply.json()
+    except (Unreachable, Unreadable) as error:
+        raise Transient(str(error)) from error
+    if reply.status == 200:
         try:
-            reply = self._web.send("POST", url, headers=headers, body=urlencode(form).encode())
-            if reply.status == 200:
-                return reply.json()
-            if reply.status == 429 or reply.status >= 500:
-                raise Transient(f"eBay gave no token (status {reply.status}).", retry_after(reply.headers))
-            answer = reply.json()
-        except (Unreachable, Unreadable) as error:
-            raise Transient(str(error)) from error
-        name = answer.get("error") if isinstance(answer, dict) else None
-        if name == "invalid_client":
-            raise Permanent("eBay does not know this application: EBAY_CLIENT_ID or EBAY_CLIENT_SECRET is wrong.")
-        raise Reconnect("eBay took the consent back, or the code is used up: connect again.")
+            found = msgspec.convert(answer, _Answer)
+        except msgspec.ValidationError as error:
+            raise Transient("The answer has no token.") from error
+        return Minted(found.access_token, now + found.expires_in, found.refresh_token)
+    name = answer.get("error") if isinstance(answer, dict) else None
+    if name == "invalid_client":
+        raise Permanent("eBay does not know this application: EBAY_CLIENT_ID or EBAY_CLIENT_SECRET is wrong.")
+    raise Reconnect("eBay took the consent back, or the code is used up: connect again.")
+
+
+class _Answer(Struct):
+    access_token: str
+    expires_in: float
+    refresh_token: str | None = None
 
 
 class EbayAccount:
-    def __init__(self, web: Web, api_url: str, tokens: EbayTokens) -> None:
-        self._web = web
-        self._api_url = api_url
-        self._tokens = tokens
+    """One seller's. A listing is an offer of the Inventory API, or what Browse shows of it."""
+
+    at_once = 100
+
+    def __init__(self, api: EbayApi) -> None:
+        self._api = api
+        self._offers = EbayOffers(api)
+        self._browse = EbayBrowse(api)
+        self._orders = EbayOrders(api)
 
     def verify(self) -> None:
-        self._asked("GET", "/sell/fulfillment/v1/order?limit=1")
+        reply = self._api.asked("GET", "fulfillment", "/order", query={"limit": 1}, is_trial=True)
+        if reply.status != 200:
+            raise refusal("show the orders", reply.status, error_ids(reply))
 
-    def _asked(self, method: str, path: str) -> None:
-        token = self._tokens.access()
-        try:
-            self._sent(method, path, token)
-        except Reconnect:
-            # A token may end before its time; one that is new and refused too will not get better.
-            self._sent(method, path, self._tokens.access(but=token))
+    def read(self, listings: Sequence[Listing]) -> Iterator[Seen | Unseen]:
+        for listing in listings:
+            yield self._read(listing)
 
-    def _sent(self, method: str, path: str, token: str) -> None:
-        asked(self._web, method, self._api_url + path, headers={"Authorization": f"Bearer {token}"})
+    def set_price(self, listing: Listing, price: Decimal) -> Mapping[str, str]:
+        self._check_id(listing)
+        reference = self._offers.to_change(listing)
+        if self._offers.set_price(listing, reference["offer_id"], price):
+            return reference
+        # The offer is gone; maybe another one is the listing now.
+        reference = self._offers.to_change(listing._replace(reference=None))
+        if self._offers.set_price(listing, reference["offer_id"], price):
+            return reference
+        raise Permanent("eBay has no offer of this listing any more.")
+
+    def end(self, listing: Listing) -> str:
+        self._check_id(listing)
+        offer = self._offers.found(listing) or self._offers.by_sku(listing)
+        status = offer.status_of(listing.external_id) if offer is not None else self._status_elsewhere(listing)
+        if status in _OVER:
+            return _OVER[status]
+        offer_id = self._offers.migrated(listing)["offer_id"] if offer is None else offer.offer_id
+        if self._offers.withdraw(offer_id):
+            return "ended"
+        # Somebody was faster: a buyer, the seller, or the attempt before this one, whose answer never came.
+        offer = self._offers.get(offer_id)
+        status = "removed" if offer is None else offer.status_of(listing.external_id)
+        if status not in _OVER:
+            raise Transient("eBay says that it is not up, and shows it.")
+        return _OVER[status]
+
+    def orders(self, since: datetime) -> Iterator[Sale]:
+        return self._orders.since(since)
+
+    def _read(self, listing: Listing) -> Seen | Unseen:
+        if not ID.match(listing.external_id):
+            return Unseen(listing.presence, NO_ID)
+        offer = self._offers.found(listing)
+        return self._browse.read(listing) if offer is None else seen(listing, offer)
+
+    def _status_elsewhere(self, listing: Listing) -> str | None:
+        found = self._browse.read(listing)
+        return found.status if isinstance(found, Seen) else None
+
+    def _check_id(self, listing: Listing) -> None:
+        if not ID.match(listing.external_id):
+            raise Permanent(NO_ID)

@@ -1,25 +1,43 @@
 """From a connection to its account: one line a marketplace."""
 
+import time
+from collections.abc import Callable
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
 from commands.settings import Settings
 from commands.vault import Vault
+from projections.budget import Budget
 from projections.credential import Credentials
 from workers.marketplaces.base import Account, Permanent, Reconnect
 from workers.marketplaces.discogs import DiscogsAccount
-from workers.marketplaces.ebay import EbayAccount, EbayTokens
+from workers.marketplaces.discogs_api import DiscogsApi, Signature
+from workers.marketplaces.ebay import EbayAccount, EbayApplication, EbayTokens
+from workers.marketplaces.ebay_api import EbayApi
+from workers.marketplaces.gate import Gate, Timing, utc_now
 from workers.web import USER_AGENT, Web
 
 
-class Marketplaces:
-    """What all accounts of a process share."""
+def _go_on() -> None:
+    """There is nobody to say that it is to stop."""
 
-    def __init__(self, settings: Settings) -> None:
+
+class Marketplaces:
+    """What all accounts of a process share. A test's `clock` and `sleep` are its own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._settings = settings
+        self._timing = Timing(clock, sleep)
         self._web = Web()
         self._vault = Vault(settings.secret_key, settings.previous_secret_key)
+        self._ebay_application = EbayApplication(self._web, settings, self._seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -29,18 +47,33 @@ class Marketplaces:
     ) -> None:
         self._web.close()
 
-    def account(self, connection: UUID, platform_uid: str, credentials: Credentials) -> Account:
-        """Raises MarketplaceError, Unsealable, Unavailable."""
+    def account(
+        self,
+        connection: UUID,
+        platform_uid: str,
+        credentials: Credentials,
+        check: Callable[[], None] = _go_on,
+    ) -> Account:
+        """Return an account for one thread, which asks the database by `credentials`. `check` is asked right before
+        each request and while it waits for its turn: what it raises goes through.
+
+        Raises MarketplaceError, Unsealable, Unavailable.
+        """
         settings = self._settings
+        gate = Gate(self._web, Budget(credentials), connection, check, self._timing)
         match platform_uid:
             case "plat_ebay":
-                tokens = EbayTokens(self._web, settings, self._vault, credentials, connection)
-                return EbayAccount(self._web, settings.ebay_api_url, tokens)
+                tokens = EbayTokens(self._web, settings, self._vault, credentials, connection, self._seconds)
+                return EbayAccount(EbayApi(gate, settings, tokens, self._ebay_application))
             case "plat_discogs":
                 with credentials.held(connection) as held:
                     if held.sealed is None:
                         raise Reconnect("There are no credentials.")
-                    token = self._vault.open(connection, held.sealed)["token"]
+                    opened = self._vault.open(connection, held.sealed)
+                signature = Signature(opened, settings.discogs_consumer_key, settings.discogs_consumer_secret)
                 about = f" +{settings.public_url}" if settings.public_url else ""
-                return DiscogsAccount(self._web, settings.discogs_api_url, USER_AGENT + about, token)
+                return DiscogsAccount(DiscogsApi(gate, settings.discogs_api_url, USER_AGENT + about, signature))
         raise Permanent("There is no connector for this platform.")
+
+    def _seconds(self) -> float:
+        return self._timing.now().timestamp()

@@ -1,0 +1,40 @@
+-- round: Which connection a round is of.
+SELECT c.id, c.organization, c.platform, c.status = 'connected', c.interval_minutes
+FROM order_cursor AS o JOIN connection_list AS c ON c.id = o.connection WHERE o.round = %(round)s;
+
+-- due: Listings of a connection that are to be checked, the longest due first, with the SKUs of their products' items.
+SELECT l.presence, l.product, l.external_id, l.currency, l.reference, ARRAY(
+        SELECT ('"' || substring(i.rest FROM '"manual_sku":"((?:[^"\\]|\\.)*)"') || '"')::json #>> '{}'
+        FROM inventory_list AS i
+        WHERE i.organization = l.organization AND i.product = l.product AND i.sku_key IS NOT NULL ORDER BY i.number),
+    l.version
+FROM connection_list AS c JOIN listing AS l ON l.organization = c.organization AND l.platform = c.platform
+WHERE c.id = %(connection)s AND l.is_enabled AND l.due <= %(now)s ORDER BY l.due, l.presence LIMIT %(limit)s;
+
+-- next_due: When the next listing of a connection is to be checked.
+SELECT min(l.due) FROM connection_list AS c
+JOIN listing AS l ON l.organization = c.organization AND l.platform = c.platform
+WHERE c.id = %(connection)s AND l.is_enabled AND l.due IS NOT NULL;
+
+-- wanted: What is wanted of a listing, with all that says which price.
+SELECT l.presence, l.product, l.external_id, l.currency, l.reference, ARRAY(
+        SELECT ('"' || substring(i.rest FROM '"manual_sku":"((?:[^"\\]|\\.)*)"') || '"')::json #>> '{}'
+        FROM inventory_list AS i
+        WHERE i.organization = l.organization AND i.product = l.product AND i.sku_key IS NOT NULL ORDER BY i.number),
+    l.version, c.id, c.organization, c.platform, l.end_wanted, l.push_number, l.push_basis, l.price,
+    p.price_override, c.markup_percent
+FROM listing AS l JOIN connection_list AS c ON c.organization = l.organization AND c.platform = l.platform
+JOIN product_list AS p ON p.id = l.product
+WHERE l.presence = %(presence)s AND c.status = 'connected' AND l.due IS NOT NULL AND l.is_enabled
+  AND (l.push_basis IS NOT NULL OR l.end_wanted IS NOT NULL);
+
+-- orders: How far a connection's orders were read.
+SELECT since, checked, hints FROM order_cursor WHERE connection = %(connection)s;
+
+-- orders_checked: Note when orders were asked for; a hint that came meanwhile has them asked for again.
+UPDATE order_cursor SET checked = CASE WHEN hints = %(hints)s THEN %(at)s::timestamptz END
+WHERE connection = %(connection)s RETURNING 1;
+
+-- take_revision: Count a revision of a listing on a day, as far as there may be more.
+UPDATE listing SET revisions = CASE WHEN revisions_on = %(day)s THEN revisions + 1 ELSE 1 END, revisions_on = %(day)s
+WHERE presence = %(presence)s AND (revisions_on IS DISTINCT FROM %(day)s OR revisions < %(most)s) RETURNING 1;
