@@ -103,7 +103,7 @@ def tamper(database_url: str, name: str) -> tuple[str, str]:
     changed = {
         "product_list": "title_key = 'tampered'",
         "purchase_list": "status = 'tampered'",
-        "connection_list": "document = 'tampered'",
+        "connection_list": "revision = 99",
         "import_list": "filename = 'tampered'",
         "organization": "name = 'tampered'",
         "conversion": "currency = 'XXX'",

@@ -17,7 +17,7 @@ from projections.inline import inline_projections
 from projections.parked import Parking
 from tests.clients import INVENTORY, PRODUCTS, Key, create, create_item
 from tests.projecting import heal, poison
-from tests.test_backup import deadwax
+from tests.test_cli_projections import deadwax
 
 pytestmark = pytest.mark.anyio
 
@@ -54,12 +54,12 @@ async def test_commands_on_it_are_refused_and_all_else_goes_on(
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     assert ready.json()["checks"]["streams"] == f"1 parked: {stream} at position {position}"
     assert "deadwax_parked_streams 1.0\n" in (await api.get("/metrics")).text
-    told = json.loads(deadwax(plain_settings, "projections", "status", "--json", "--retry").stdout)
+    told = json.loads(deadwax(plain_settings, "status", "--json", "--retry").stdout)
     [parked] = told["parked"]
     assert (parked["stream"], parked["position"], told["unparked"]) == (str(stream), position, [])
-    assert f"parked: {stream} at position {position}" in deadwax(plain_settings, "projections", "status").stdout
+    assert f"parked: {stream} at position {position}" in deadwax(plain_settings, "status").stdout
     heal(database_url, [position])
-    told = json.loads(deadwax(plain_settings, "projections", "status", "--json", "--retry").stdout)
+    told = json.loads(deadwax(plain_settings, "status", "--json", "--retry").stdout)
     assert (told["parked"], told["unparked"]) == ([], [str(stream)])
     assert (await api.patch(path, json={"title": "Changed"})).status_code == 200
     assert (await api.get("/readyz")).json()["checks"]["streams"] == "ok"

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from uuid import UUID
 
 import psycopg
@@ -10,11 +11,13 @@ import pytest
 from commands.bus import Bus
 from commands.store import Store
 from domain.errors import Conflict, UnfoldableEvent
+from domain.presence.listing import Seen
 from projections.inline import inline_projections
 from projections.parked import Parking
 from projections.rebuild import NAMES, Differs, NothingThere, drop, rebuild, rollback, swap, verify
 from projections.rebuild.status import Standing, status
 from projections.version import bring_up_to_date
+from tests.listings import EBAY, opened
 from tests.projecting import Everything, heal, poison, tables, tamper
 
 
@@ -194,3 +197,43 @@ def test_what_comes_to_be_unfoldable_meanwhile_is_left_as_it_is(shop: Everything
     before = tables(database_url, "catalogue")
     assert [one.stream for one in swap(database_url, "catalogue").aside] == [product]
     assert tables(database_url, "catalogue") == before
+
+
+def test_when_listings_were_checked_is_shown_by_rebuilt_tables_too(database_url: str) -> None:
+    bring_up_to_date(database_url)
+    with opened(database_url) as stall:
+        connection = stall.connect(EBAY)
+        listed = [stall.add(EBAY, str(n), product=stall.add_product()) for n in range(6)]
+        seen = [Seen(presence, "active", Decimal("20.00"), "USD") for presence in listed]
+        stall.check(connection, *seen)
+        live = tables(database_url, "catalogue")
+        assert sum('""last_checked_at"":""' in row for row in live["presence_list"]) == len(listed)
+        assert verify(database_url, "catalogue", processes=1).is_same
+        rebuild(database_url, processes=1)
+        assert tables(database_url, "catalogue") == live
+        stall.revise(listed[0], listing_price="21.00")
+        stop, failures = threading.Event(), []
+
+        def check() -> None:
+            try:
+                while not stop.is_set():
+                    stall.check(connection, *seen[1:])
+                    stall.revise(listed[1], title="Checked and revised")
+            except Exception as error:  # noqa: BLE001 - told below
+                failures.append(error)
+
+        checker = threading.Thread(target=check)
+        checker.start()
+        try:
+            for _ in range(2):
+                assert verify(database_url, "catalogue", processes=1).is_same
+                rebuild(database_url, processes=1, verified=True)
+                rollback(database_url, "catalogue")
+        finally:
+            stop.set()
+            checker.join()
+        assert failures == []
+        assert verify(database_url, "catalogue", processes=1).is_same
+        live = tables(database_url, "catalogue")
+        rebuild(database_url, processes=1)
+        assert tables(database_url, "catalogue") == live
