@@ -20,6 +20,7 @@ from bench.race import CACHE_OFF
 from bench.report import Row, rate, ratio
 from bench.sellers import Seller
 from bench.stock import stock_alone
+from bench.swapping import swapping
 from commands.migrate import migrate
 from commands.store import Store
 from commands.waiting import in_loop
@@ -142,6 +143,7 @@ def rebuilding(database_url: str, seller: Seller) -> list[Row]:
     return [
         _rebuilt(alone, "rebuild of the product list", 3, 30_000),
         _rebuilt(database_url, "rebuild of a catalogue with items and presences", 1, None),
+        *swapping(alone, seller),
     ]
 
 
