@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
 
+import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
 from commands.connection import DeleteConnection, NoteVerified, RequestTest, ReviseConnection
 from commands.listing import DropEnd, DropPush, NoteChecked
+from commands.migrate import migrations
 from commands.presence import DeletePresence, ReconvertPresence
 from commands.product import DeleteProduct
 from commands.store import Store
@@ -352,3 +354,28 @@ def test_a_hint_has_orders_asked_for_at_once_also_while_they_are_being_asked_for
         assert stall.rows("SELECT due <= now() FROM todo WHERE kind = 'round'") == [(True,)]
         found.orders_checked(ebay, stall.now, asked.hints)
         assert found.orders(ebay) == asked._replace(checked=None, hints=1)
+
+
+def test_listings_that_there_are_before_the_table_is_are_put_into_it(stall: Stall) -> None:
+    ebay = stall.connect(EBAY)
+    stall.add(EBAY)
+    stall.add(DISCOGS, "222", listing_currency="EUR", listing_price="7.50", is_selling_enabled=False)
+    over = stall.add(EBAY, "112", status="sold")
+    stall.add(EBAY, "")
+    stall.add("plat_etsy", "333")
+    columns = "presence, organization, product, platform, external_id, version, status, price, currency, is_enabled"
+    listings = f"SELECT {columns}, due IS NULL FROM listing ORDER BY presence"
+    before = stall.rows(listings)
+    assert [row[0] for row in before if row[-1]] == [over]
+    script = next(migration.sql for migration in migrations() if migration.number == 18)
+    with psycopg.connect(stall.url) as connection:
+        connection.execute("DELETE FROM listing")
+        connection.execute("DELETE FROM order_cursor")
+        connection.execute("DELETE FROM todo")
+        connection.execute(script[script.index("-- Presences that there are.") :].encode())
+    assert stall.rows(listings) == before
+    [(subject,)] = stall.rows("SELECT t.subject FROM order_cursor AS o JOIN todo AS t ON t.subject = o.round")
+    with Listings(stall.url) as found:
+        of = found.round(subject)
+        assert of is not None
+        assert of.connection == ebay

@@ -85,7 +85,9 @@ def test_a_second_sale_of_the_copy_is_a_conflict_that_changes_nothing_else(stall
     assert (stall.presence(sibling).status, stall.item(item).version) == ("active", 2)
     assert stall.topics(sold) == ["presence.sold.v1"]
     assert stall.activity() == [("sale", "changed"), ("sale", "conflict")]
-    # It is to end still, and shows there that it was sold.
+    # It is to end still, for the order that was the first to say so, and shows there that it was sold.
+    stall.sell(ebay, "E-2")
+    assert ends(stall) == {sibling: "E-1"}
     ended(stall, discogs, sibling, "sold")
     assert (stall.presence(sibling).status, stall.owed()) == ("sold", set())
 
