@@ -90,7 +90,7 @@ COPY product_document (id, image, document, own_words) FROM STDIN;
 SELECT notification_id, topic FROM events WHERE originator_id = ANY(%(ids)s) ORDER BY notification_id DESC LIMIT 1;
 
 -- show_all_checks: Let documents say when listings were checked.
-SELECT show_checks(ARRAY(SELECT presence FROM listing WHERE checked IS NOT NULL));
+SELECT apply_checks(NULL);
 
 -- show_checks: Let documents say so of these products' listings, and of those that were checked since then, where they
 -- do not yet.
