@@ -63,8 +63,11 @@ class NoteVerified(_AboutConnection, frozen=True, kw_only=True):
 
 
 class NoteRefused(_AboutConnection, frozen=True, kw_only=True):
+    """`revision` is the connection's that was refused while it was worked with; None: while it was tried."""
+
     reason: str
     is_final: bool
+    revision: int | None = None
 
 
 class DeleteConnection(_AboutConnection, frozen=True, kw_only=True):
@@ -112,7 +115,8 @@ def note_verified(command: NoteVerified, work: Work) -> Saved:
 
 def note_refused(command: NoteRefused, work: Work) -> Saved:
     state = _load(command, work)
-    return _save(state, connections.refuse(state, command.reason, command.is_final, work.stamp), work)
+    events = connections.refuse(state, command.reason, command.is_final, work.stamp, command.revision)
+    return _save(state, events, work)
 
 
 def delete(command: DeleteConnection, work: Work) -> Saved:

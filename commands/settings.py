@@ -127,7 +127,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     api_processes: Annotated[Count, Setting("DEADWAX_API_PROCESSES", "Processes that answer HTTP")] = 2
     worker_processes: Annotated[Count, Setting("DEADWAX_WORKER_PROCESSES", "Processes that run tasks")] = 1
     worker_threads: Annotated[
-        Count, Setting("DEADWAX_WORKER_THREADS", "Tasks at once in one worker process, prompt and long ones each")
+        Count, Setting("DEADWAX_WORKER_THREADS", "Tasks at once in each lane of one worker process")
     ] = 4
     write_pool_size: Annotated[Count, Setting("DEADWAX_WRITE_POOL_SIZE", "Commands at once in one process")] = 8
     read_pool_size: Annotated[Count, Setting("DEADWAX_READ_POOL_SIZE", "Queries at once in one process")] = 8

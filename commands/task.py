@@ -32,7 +32,8 @@ class FailTask(_AboutTask, frozen=True, kw_only=True):
     """Note an attempt that came to nothing.
 
     `fruitless` are the attempts since it last got on, this one too: after `max_fruitless` of them it is given up, with
-    0 at once, with None never. `jitter`, from 0 to 1, spreads those that failed together.
+    0 at once, with None never. `jitter`, from 0 to 1, spreads those that failed together; `at_least_seconds` is for how
+    long whoever was asked wants to be left alone.
     """
 
     attempt: int
@@ -40,6 +41,7 @@ class FailTask(_AboutTask, frozen=True, kw_only=True):
     reason: str
     jitter: float
     max_fruitless: int | None = task.MAX_ATTEMPTS
+    at_least_seconds: float = 0.0
 
 
 class RetryTask(_AboutTask, frozen=True, kw_only=True):
@@ -52,6 +54,7 @@ class DropTask(_AboutTask, frozen=True, kw_only=True):
 
 def fail(command: FailTask, work: Work) -> Saved:
     state = _load(command, work)
+    wait_seconds = max(command.at_least_seconds, task.backoff_seconds(command.fruitless, command.jitter))
     is_over = command.max_fruitless is not None and command.fruitless >= command.max_fruitless
     event = task.fail(
         state,
@@ -60,7 +63,7 @@ def fail(command: FailTask, work: Work) -> Saved:
         work.stamp,
         attempt=command.attempt,
         reason=command.reason,
-        again_after_seconds=None if is_over else task.backoff_seconds(command.fruitless, command.jitter),
+        again_after_seconds=None if is_over else wait_seconds,
     )
     return work.save([_change(state, event)])
 

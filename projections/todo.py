@@ -43,11 +43,14 @@ class Leased(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """An attempt that was counted: all of them, and those since the work last got on; both from 1."""
+    """An attempt that was counted: all of them, and those since the work last got on; both from 1. `due` is since when
+    the work had been due.
+    """
 
     organization: UUID
     attempt: int
     fruitless: int
+    due: datetime
 
 
 class Todo(WorkerConnection):
@@ -79,6 +82,26 @@ class Todo(WorkerConnection):
         """Give a lease back and take back that the attempt was counted: it ended through no fault of the work's."""
         values = {"subject": subject, "token": token, "seconds": after_seconds, "reason": reason}
         self.rows(_SQL["put_off"], values)
+
+    def again(
+        self, subject: UUID, token: UUID, was_due: datetime, after_seconds: float, reason: str | None = None
+    ) -> None:
+        """Give a lease back; the work is due again after so many seconds, where it did not become due meanwhile.
+
+        Without a reason it got on: no attempt is counted any more. With one it waits, which counts as no fruitless one.
+        """
+        values = {"subject": subject, "token": token, "was_due": was_due, "seconds": after_seconds, "reason": reason}
+        self.rows(_SQL["again"], values)
+
+    def strike(self, subject: UUID, token: UUID, was_due: datetime) -> None:
+        """Give a lease back and take the work off the list, where it did not become due meanwhile."""
+        self.rows(_SQL["strike"], {"subject": subject, "token": token, "was_due": was_due})
+        self.release(subject, token)
+
+    def error(self, subject: UUID) -> str | None:
+        """Return why work last came to nothing; None where it did not."""
+        found = self.rows(_SQL["error"], {"subject": subject})
+        return found[0][0] if found else None
 
     def sweep(self) -> None:
         """Forget the leases of work that is no longer owed."""

@@ -1,7 +1,7 @@
 """Threads of one process with a queue of their own: prompt work does not stand behind what takes minutes."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from commands.bus import Bus
@@ -10,32 +10,35 @@ from projections.todo import Todo
 from workers.broker import QUEUE, Broker
 from workers.dispatcher import Dispatcher
 from workers.leases import Leases
-from workers.runner import Kind, Runner
+from workers.runner import Kind, LaneName, Runner
 from workers.slots import Slots
 from workers.tally import Tally
 
 
 class Pace(NamedTuple):
     """How short work is: how much of it waits in the queue and, fetched, in the process, for each thread; how often an
-    idle process looks.
+    idle process looks; how many threads there are for one of the settings'.
     """
 
-    name: str
     ahead_per_thread: int
     fetched_per_thread: int
     poll_ms: int
+    threads: int = 1
+
+    def threads_of(self, settings: Settings) -> int:
+        return self.threads * settings.worker_threads
 
 
-PROMPT = Pace("prompt", 4, 2, 50)
-# What stands behind long work would only be kept from other processes.
-LONG = Pace("long", 0, 1, 500)
+# What stands behind long work would only be kept from other processes. Marketplaces are mostly waited for.
+PACES: Mapping[LaneName, Pace] = {"prompt": Pace(4, 2, 50), "long": Pace(0, 1, 500), "sync": Pace(0, 1, 100, 2)}
 
 
 class Lane:
-    """Runs work of `kinds`, all of them prompt or none."""
+    """Runs those of `kinds` that belong to the lane of this name."""
 
     def __init__(
         self,
+        name: LaneName,
         settings: Settings,
         kinds: Sequence[Kind],
         bus: Bus,
@@ -43,18 +46,19 @@ class Lane:
         tally: Tally,
         stopping: threading.Event,
     ) -> None:
-        is_prompt, threads = any(kind.is_prompt for kind in kinds), settings.worker_threads
-        pace = PROMPT if is_prompt else LONG
+        pace = PACES[name]
+        threads = pace.threads_of(settings)
+        own = [kind for kind in kinds if kind.lane == name]
         self._database_url = settings.database_url
         self._connections = threading.local()
-        self._broker = Broker(settings.redis_url, f"{QUEUE}.{pace.name}", pace.poll_ms)
+        self._broker = Broker(settings.redis_url, f"{QUEUE}.{name}", pace.poll_ms)
         self._fetched = pace.fetched_per_thread * threads
         self._slots = Slots(threads)
-        self._has_kinds = bool(kinds)
-        for kind in kinds:
+        self._has_kinds = bool(own)
+        for kind in own:
             runner = Runner(kind, bus, self._todo, self._slots, leases, tally, stopping)
             self._broker.register(kind.name, runner.run)
-        names = [kind.name for kind in kinds]
+        names = [kind.name for kind in own]
         self._dispatcher = Dispatcher(
             Todo(settings.database_url), self._broker, self._slots, names, pace.ahead_per_thread * threads
         )

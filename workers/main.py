@@ -22,7 +22,7 @@ from projections.todo import News, Todo
 from workers.chores import chores
 from workers.dispatcher import Listener
 from workers.kinds import Tools, kinds
-from workers.lane import Lane
+from workers.lane import PACES, Lane
 from workers.leases import Leases
 from workers.runner import Kind
 from workers.scheduler import Scheduler
@@ -55,16 +55,14 @@ def main(arguments: list[str]) -> int:
 def serve(settings: Settings, parent: int | None = None, known: Callable[[Tools], Sequence[Kind]] = kinds) -> None:
     """Run tasks of all known kinds in this process until it is told to end, or `parent` is gone."""
     stopping = _told_to_end()
-    store = Store(settings.database_url, inline_projections(), pool_size=2 * settings.worker_threads + 1)
+    threads = sum(pace.threads_of(settings) for pace in PACES.values())
+    store = Store(settings.database_url, inline_projections(), pool_size=threads + 1)
     blobs = Blobs(settings)
     tools, tally = Tools(settings, Bus(store, rate_max_age_days=settings.rate_max_age_days), blobs), Tally()
     leases = Leases(Todo(settings.database_url), stopping, tally)
     leases.start()
     found = known(tools)
-    lanes = [
-        Lane(settings, [kind for kind in found if kind.is_prompt is is_prompt], tools.bus, leases, tally, stopping)
-        for is_prompt in (True, False)
-    ]
+    lanes = [Lane(name, settings, found, tools.bus, leases, tally, stopping) for name in PACES]
     for lane in lanes:
         lane.start()
     listener = Listener(News(settings.database_url), [lane.wake for lane in lanes])

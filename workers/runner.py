@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID, uuid4
 
 import structlog
@@ -25,6 +25,8 @@ PUT_OFF_SECONDS = (5.0, 10.0)
 """So long work waits for an engine that is away; somewhere between, so that not all of it comes back at once."""
 PARKED_SECONDS = (60.0, 120.0)
 """So long it waits for a stream that is parked."""
+LaneName = Literal["prompt", "long", "sync"]
+"""`prompt` takes moments, `long` may take minutes, `sync` waits for marketplaces."""
 _log = structlog.get_logger("runner")
 
 
@@ -33,18 +35,39 @@ class Overtaken(DeadwaxError):
 
 
 class Postponed(DeadwaxError):
-    """This attempt came to nothing. The message is for operators and stays in the log: own words, nobody's data."""
+    """This attempt came to nothing. The message is for operators and stays in the log: own words, nobody's data.
+
+    `after_seconds` is how long whoever was asked wants to be left alone: the next attempt comes no sooner.
+    """
+
+    def __init__(self, message: str, after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.after_seconds = after_seconds
 
 
 class Hopeless(Postponed):
     """As Postponed, and another attempt would not help."""
 
 
+class Again(NamedTuple):
+    """Due again in so many seconds, without an event; where it became due meanwhile, then. With a `reason` it waits for
+    something that is no fault of its own, and its attempts are counted on; without one it got on, and none is.
+    """
+
+    after_seconds: float
+    reason: str | None = None
+
+
+class Over(NamedTuple):
+    """Nothing is owed any more, though no event said so."""
+
+
 class Work(Protocol):
     """A piece of work as it stands."""
 
-    def attempt(self, lease: Lease) -> None:
-        """Do it, and take it off the list or say when it is due again, with the event that tells what came of it.
+    def attempt(self, lease: Lease) -> Again | Over | None:
+        """Do it, and take it off the list or say when it is due again, with the event that tells what came of it; or
+        return what becomes of it where there is no event.
 
         Raises Abandoned where `lease.check()` does, Overtaken, Postponed, Hopeless; Unavailable and Busy count as no
         attempt; whatever else it raises counts as Postponed.
@@ -55,14 +78,14 @@ class Work(Protocol):
 class Kind(NamedTuple):
     """Work of one name. `take` gives it as it stands, None where it is over.
 
-    After `max_fruitless` attempts that came to nothing it is dead; None: it ends itself. What is not `is_prompt` may
-    take minutes, and has threads of its own.
+    After `max_fruitless` attempts that came to nothing it is dead; None: it ends itself, or never does. Each lane has
+    threads of its own.
     """
 
     name: str
     take: Callable[[UUID], Work | None]
     max_fruitless: int | None = MAX_ATTEMPTS
-    is_prompt: bool = True
+    lane: LaneName = "prompt"
 
 
 class Runner:
@@ -129,8 +152,7 @@ class _Attempt:
         try:
             with self._leases.held(self._id, self._token, self._begun.attempt) as lease:
                 work = self._kind.take(self._id)
-                if work is not None:
-                    work.attempt(lease)
+                ended = None if work is None else work.attempt(lease)
         except Overtaken:
             return self._superseded()
         except Abandoned:
@@ -144,15 +166,28 @@ class _Attempt:
             self._bus.park(error)
             return self._put_off(f"Stream {error.stream} is parked at position {error.position}.", PARKED_SECONDS)
         except Postponed as error:
-            return self._failed(str(error), self._begun.attempt, 0 if isinstance(error, Hopeless) else limit)
+            most = 0 if isinstance(error, Hopeless) else limit
+            return self._failed(str(error), self._begun.attempt, most, error.after_seconds)
         except Exception as error:  # noqa: BLE001 - attempts are counted; the last one ends it visibly
             # Without its message, which may quote what the work is about: an address, a name.
             told = described(error)
             del told["reason"]
             _log.error("failed", **told)
             return self._failed(type(error).__name__, self._begun.attempt, limit)
-        self._todo.release(self._id, self._token)
+        if isinstance(ended, Again):
+            return self._again(ended)
+        if isinstance(ended, Over):
+            self._todo.strike(self._id, self._token, self._begun.due)
+        else:
+            self._todo.release(self._id, self._token)
         return tally.DONE
+
+    def _again(self, ended: Again) -> str:
+        self._todo.again(self._id, self._token, self._begun.due, *ended)
+        if ended.reason is None:
+            return tally.DONE
+        _log.info("waits", reason=ended.reason, again_in_seconds=round(ended.after_seconds, 1))
+        return tally.PUT_OFF
 
     def _superseded(self) -> str:
         _log.warning("superseded")
@@ -168,7 +203,7 @@ class _Attempt:
             self._leases.put_off_later(self._id, self._token, after_seconds, reason)
         return tally.PUT_OFF
 
-    def _failed(self, reason: str, attempt: int, max_fruitless: int | None) -> str:
+    def _failed(self, reason: str, attempt: int, max_fruitless: int | None, after_seconds: float | None = None) -> str:
         fruitless = self._begun.fruitless
         command = FailTask(
             subject=self._id,
@@ -178,6 +213,7 @@ class _Attempt:
             reason=reason,
             jitter=random.random(),  # noqa: S311 - jitter
             max_fruitless=max_fruitless,
+            at_least_seconds=after_seconds or 0.0,
         )
         try:
             if not self._todo.renew([(self._id, self._token)], LEASE_SECONDS):

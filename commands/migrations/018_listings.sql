@@ -104,10 +104,20 @@ BEGIN
         WHERE l.presence = ANY(shown) AND l.checked IS NOT NULL ORDER BY l.product, l.presence
     LOOP
         UPDATE presence_list SET document = one.fresh WHERE id = one.presence;
-        UPDATE product_document SET checked = greatest(checked, one.checked),
-            document = CASE WHEN one.is_nested THEN replace(document, one.old, one.fresh) ELSE document END
+        UPDATE product_document SET
+            document = CASE WHEN one.is_nested THEN replace(document, one.old, one.fresh) ELSE document END,
+            checked = (SELECT max(checked) FROM listing WHERE product = one.product)
         WHERE id = one.product;
     END LOOP;
+END $$;
+
+-- Let products whose listings went or became others know the newest check that is left.
+CREATE FUNCTION note_newest_checks(products uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE product_document AS d SET checked = n.checked
+    FROM unnest(products) AS g (product)
+    CROSS JOIN LATERAL (SELECT max(l.checked) AS checked FROM listing AS l WHERE l.product = g.product) AS n
+    WHERE d.id = g.product AND d.checked IS DISTINCT FROM n.checked;
 END $$;
 
 -- Let tables that were made anew from the log show what is known beside it: checks since then, all without a then.
@@ -168,19 +178,25 @@ BEGIN
             AND excluded.due IS NOT NULL AND excluded.is_enabled THEN known.push_basis END,
         end_wanted = CASE WHEN known.platform = excluded.platform AND known.external_id = excluded.external_id
             AND excluded.due IS NOT NULL AND excluded.is_enabled THEN known.end_wanted END;
+    PERFORM note_newest_checks(products);
     PERFORM settle_wants(presences);
     PERFORM hasten_rounds(presences);
 END $$;
 
 CREATE FUNCTION drop_listings(gone uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    of_products uuid[];
 BEGIN
-    DELETE FROM listing WHERE presence = ANY(gone);
+    WITH dropped AS (DELETE FROM listing WHERE presence = ANY(gone) RETURNING product)
+    SELECT array_agg(DISTINCT product) INTO of_products FROM dropped;
+    PERFORM note_newest_checks(of_products);
     PERFORM settle_wants(gone);
 END $$;
 
--- The next check is an interval away, more or less, so that what was due together drifts apart.
+-- The next check is a little less than an interval away, so that what was due together drifts apart, and who has to
+-- wait for its turn is checked within the interval all the same.
 CREATE FUNCTION next_check(at timestamptz, minutes integer) RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
-    SELECT at + coalesce(minutes, 60) * (0.95 + 0.1 * random()) * interval '1 minute'
+    SELECT at + coalesce(minutes, 60) * (0.88 + 0.1 * random()) * interval '1 minute'
 $$;
 
 -- Listings were checked, and what they show is what is here. Nobody has an older page: the revision moves.

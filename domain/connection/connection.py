@@ -92,10 +92,15 @@ def verify(connection: Connection, stamp: Stamp) -> list[ConnectionEvent]:
     return [ConnectionVerified(**stamp.on(connection.id, connection.version + 1))]
 
 
-def refuse(connection: Connection, reason: str, is_final: bool, stamp: Stamp) -> list[ConnectionEvent]:
-    """Return nothing where nobody asked any more, or where that is known."""
+def refuse(
+    connection: Connection, reason: str, is_final: bool, stamp: Stamp, revision: int | None = None
+) -> list[ConnectionEvent]:
+    """Return nothing where nobody asked any more, or where that is known. Where it was not a test that it came of, but
+    work with the connection as of `revision`, nothing once it changed: others may open it now.
+    """
     is_known = connection.status == "failing" and connection.reason == reason and not is_final
-    if not connection.is_test_owed or is_known:
+    is_news = connection.is_test_owed if revision is None else connection.is_usable and connection.version == revision
+    if not is_news or is_known:
         return []
     return [
         ConnectionRefused(**stamp.on(connection.id, connection.version + 1), reason=reason, is_final=is_final),

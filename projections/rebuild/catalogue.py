@@ -28,12 +28,8 @@ class CatalogueTables:
     name: ClassVar[str] = "catalogue"
     units: ClassVar[str] = "products"
     version: ClassVar[int] = version.VERSION
-    tables: ClassVar[Sequence[Table]] = (
-        Table("product_list"),
-        Table("product_document", beside=("checked",)),
-        Table("inventory_list"),
-        Table("presence_list"),
-        Table("asset_list"),
+    tables: ClassVar[Sequence[Table]] = tuple(
+        map(Table, ("product_list", "product_document", "inventory_list", "presence_list", "asset_list"))
     )
     is_behind_log: ClassVar[bool] = False
 

@@ -11,7 +11,7 @@ from projections.base import queries
 from projections.rebuild.filling import Told
 from projections.rebuild.progress import Aside
 from projections.rebuild.projection import Bounds, Projection, Table
-from projections.rebuild.schema import LIVE, row_of
+from projections.rebuild.schema import LIVE
 
 _SQL = queries("rebuild_compare")
 COMPARING = "Comparing"
@@ -79,7 +79,6 @@ class Comparison:
         self._projection = projection
         self._schema = schema
         self._follow = follow
-        self._rows = {table.name: row_of(connection, table) for table in projection.tables}
 
     def run(self, parts: Sequence[Bounds], told: Told) -> dict[str, Compared]:
         sums = {table.name: _Sums() for table in self._projection.tables}
@@ -117,6 +116,5 @@ class Comparison:
             made=Identifier(self._schema, table.name),
             key=Identifier(table.key),
             type=SQL(type[0]),
-            row=self._rows[table.name],
         )
         return self._connection.execute(statement, values).fetchall()

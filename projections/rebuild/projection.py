@@ -15,11 +15,10 @@ Bounds = tuple[str | None, str | None]
 
 
 class Table(NamedTuple):
-    """`key` is the column that tells its rows apart; the log does not tell what is in those `beside`."""
+    """`key` is the column that tells its rows apart."""
 
     name: str
     key: str = "id"
-    beside: Sequence[str] = ()
 
 
 class Filled(NamedTuple):

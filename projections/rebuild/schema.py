@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.sql import SQL, Composed, Identifier
 
 from projections.base import queries
-from projections.rebuild.projection import Projection, Table
+from projections.rebuild.projection import Projection
 
 _SQL = queries("rebuild_tables")
 LIVE = "public"
@@ -49,13 +49,6 @@ def take_over(connection: Connection[Any], table: str, key: str, values: Sequenc
         table=Identifier(table), columns=columns, live=Identifier(LIVE, table), key=Identifier(key)
     )
     connection.execute(statement, [list(values)])
-
-
-def row_of(connection: Connection[Any], table: Table) -> Composed:
-    """Return what makes a value of all that the log tells in a row of the table."""
-    found = connection.execute(_SQL["columns"], {"schema": LIVE, "tables": [table.name]})
-    told = [SQL("t.") + Identifier(name) for _, name, *_ in found if name not in table.beside]
-    return SQL("ROW({})").format(SQL(", ").join(told))
 
 
 def look_into(connection: Connection[Any], schema: str) -> None:

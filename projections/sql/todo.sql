@@ -24,11 +24,11 @@ WITH counted AS (
     UPDATE todo AS t SET attempts = t.attempts + 1, fruitless = t.fruitless + 1 FROM lease AS l
     WHERE t.subject = %(subject)s AND t.dead_since IS NULL
       AND l.subject = t.subject AND l.token = %(token)s AND l.waiting
-    RETURNING t.subject, t.organization, t.attempts, t.fruitless
+    RETURNING t.subject, t.organization, t.attempts, t.fruitless, t.due
 )
 UPDATE lease AS l SET waiting = false, until = now() + make_interval(secs => %(seconds)s) FROM counted
 WHERE l.subject = counted.subject AND l.token = %(token)s AND l.waiting
-RETURNING counted.organization, counted.attempts, counted.fruitless;
+RETURNING counted.organization, counted.attempts, counted.fruitless, counted.due;
 
 -- renew: Prolong leases that are still their holders'.
 UPDATE lease AS l SET until = now() + make_interval(secs => %(seconds)s)
@@ -48,6 +48,26 @@ WITH undone AS (
     RETURNING t.subject
 )
 DELETE FROM lease AS l USING undone WHERE l.subject = undone.subject AND l.token = %(token)s RETURNING 1;
+
+-- again: Give a lease back; the work is due again after so many seconds, or since it became due meanwhile.
+WITH undone AS (
+    UPDATE todo AS t SET error = %(reason)s,
+        attempts = CASE WHEN %(reason)s::text IS NULL THEN 0 ELSE t.attempts END,
+        fruitless = CASE WHEN %(reason)s::text IS NULL THEN 0 ELSE greatest(0, t.fruitless - 1) END,
+        due = CASE WHEN t.due = %(was_due)s THEN now() + make_interval(secs => %(seconds)s) ELSE t.due END
+    FROM lease AS l
+    WHERE t.subject = %(subject)s AND l.subject = t.subject AND l.token = %(token)s AND NOT l.waiting
+    RETURNING t.subject
+)
+DELETE FROM lease AS l USING undone WHERE l.subject = undone.subject AND l.token = %(token)s RETURNING 1;
+
+-- strike: Take work off the list that did not become due meanwhile.
+DELETE FROM todo AS t USING lease AS l
+WHERE t.subject = %(subject)s AND t.due = %(was_due)s
+  AND l.subject = t.subject AND l.token = %(token)s AND NOT l.waiting RETURNING 1;
+
+-- error: Why work last came to nothing.
+SELECT error FROM todo WHERE subject = %(subject)s;
 
 -- sweep: Forget the leases that ran out of work that is no longer owed, and of chores that nobody does any more.
 DELETE FROM lease AS l
