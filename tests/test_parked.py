@@ -37,6 +37,9 @@ async def test_commands_on_it_are_refused_and_all_else_goes_on(
     stream = id_of(sick)
     position = poison(database_url, stream)
     path = f"{PRODUCTS}{sick['uid']}/"
+    assert (await api.patch(path, json={"title": "Changed"})).status_code == 503
+    with Parking(database_url) as parking:
+        assert [(one.stream, one.position) for one in parking.listed()] == [(stream, position)]
     for refused in (
         await api.patch(path, json={"title": "Changed"}),
         await api.delete(path),
