@@ -14,23 +14,19 @@ from domain.event import DomainEvent
 from domain.inventory.events import ItemCreated
 from domain.product.product import Product
 from domain.vocabulary import DECODERS
-from projections import inventory, presence
 from projections.asset import asset_document
 from projections.audit import Row
 from projections.base import Reader, queries
-from projections.documents import OTHER_PLATFORMS, PHYSICAL_PLATFORMS, SEAM, RedbubblePresence, encode, money
+from projections.composing import compose
 from projections.history import NEWEST, births, family_rows, stream_rows
-from projections.inventory import item_row
 from projections.item_document import item_pieces, whole
 from projections.parked import park
-from projections.presence import presence_row
 from projections.presence_document import presence_document
 from projections.product_document import own_image, product_document
 from projections.purchase_document import purchase_document
 from projections.terms import NOUNS
 
 _SQL = queries("audit")
-_NO_REDBUBBLE = encode(RedbubblePresence()).decode()
 
 
 class Moment(NamedTuple):
@@ -224,45 +220,9 @@ def _decode(row: Row) -> DomainEvent:
 
 
 def document(then: Then) -> str:
-    """Return the product object with its holes. What the database says of a family is said here as it says it."""
-    pieces = product_document(then.product).split(SEAM)
-    if any(then.kin.values()):
-        pieces[1], pieces[3] = _family(then)
-    return SEAM.join(pieces)
-
-
-def _family(then: Then) -> tuple[str, str]:
-    """Return the computed price and what a product's document nests, as family_of does in the database."""
-    product = then.product
-    items = [
-        dict(zip(inventory.COLUMNS, item_row(item, product, item_pieces(item, product)), strict=True))
-        for item in then.of("inventory")
-    ]
-    found = [dict(zip(presence.COLUMNS, presence_row(one), strict=True)) for one in then.of("presence")]
-    offers = [row["offer"] for row in items if row["is_listed"] or row["is_available"]]
-    prices = [row["price"] for row in found if row["is_active"]]
-    price = min(filter(_known, offers), default=None)
-    if price is None:
-        price = min(filter(_known, prices), default=None)
-    images = [own_image(product), *(row["photo"] for row in items), *(row["image"] for row in found)]
-    redbubbles = [row["redbubble"] for row in found if row["redbubble"] is not None]
-    nested = (
-        next(filter(_known, images), "null")
-        + f',"total_inventory_count":{len(items)}'
-        + f',"listed_inventory_count":{sum(row["is_listed"] for row in items)}'
-        + f',"available_inventory_count":{sum(row["is_available"] for row in items)}'
-        + f',"has_primary_asset":{"true" if any(asset.is_primary for asset in then.of("asset")) else "false"}'
-        + ',"inventory_items":['
-        + ",".join(f"{row['summary']}}}" for row in items)
-        + '],"available_platforms":'
-        + (PHYSICAL_PLATFORMS if product.type == "physical" else OTHER_PLATFORMS)
-        + ',"marketplace_presences":['
-        + ",".join(row["document"] for row in found if row["is_nested"])
-        + '],"redbubble_presence":'
-        + (redbubbles[-1] if redbubbles else _NO_REDBUBBLE)
-    )
-    return encode(money(price)).decode(), nested
-
-
-def _known(value: Any) -> bool:
-    return value is not None
+    """Return the product object with its holes."""
+    found = product_document(then.product)
+    if not any(then.kin.values()):
+        return found
+    kin = (then.of("inventory"), then.of("presence"), then.of("asset"))
+    return compose(then.product, own_image(then.product), *kin).into(found)

@@ -58,6 +58,8 @@ class CatalogueTables:
     def follow(
         self, connection: Connection[Any], moved: Sequence[UUID], _after: int, _until: int, aside: Collection[UUID]
     ) -> None:
+        if moved:
+            connection.execute(_SQL["index_families"])
         connection.execute(_SQL["forget"], {"ids": list(moved)})
         ids = {"ids": [id for id in moved if id not in aside]}
         products = connection.cursor(binary=True).execute(_SQL["events_of"], ids).fetchall()

@@ -1,15 +1,21 @@
--- prepare: Indexes that the filling asks, and a table of what belongs to which product.
+-- prepare: A table of whose every item, presence and asset is or was: the log alone knows those that went.
+CREATE UNLOGGED TABLE IF NOT EXISTS kin (id uuid PRIMARY KEY, product uuid NOT NULL);
+
+-- index_families: Let what belongs to a product be found, where the live tables' indexes are not there.
 CREATE INDEX IF NOT EXISTS inventory_list_product_idx ON inventory_list (organization, product, number);
 CREATE INDEX IF NOT EXISTS presence_list_product_idx ON presence_list (organization, product, number);
 CREATE INDEX IF NOT EXISTS asset_list_product_idx ON asset_list (organization, product, created, id);
--- Whose every item, presence and asset is or was: the log alone knows those that went.
-CREATE UNLOGGED TABLE IF NOT EXISTS kin (id uuid PRIMARY KEY, product uuid NOT NULL);
 
--- find_kin: Note the items, presences and assets that came into the log after a position.
+-- find_kin: Note the items, presences and assets that came into the log after a position. The bytes are looked for as
+-- they are written, which takes half of the time of reading the JSON; within a string its quotes would be escaped.
 INSERT INTO kin (id, product)
-SELECT originator_id, (convert_from(state, 'UTF8')::json ->> 'product')::uuid FROM events
-WHERE notification_id > %(after)s AND notification_id <= %(until)s
-  AND topic IN ('inventory.created.v1', 'presence.created.v1', 'asset.created.v1')
+SELECT originator_id, CASE WHEN place > 0 THEN convert_from(substring(state FROM place + 11 FOR 36), 'UTF8')
+    ELSE convert_from(state, 'UTF8')::json ->> 'product' END::uuid
+FROM (
+    SELECT originator_id, state, position('"product":"'::bytea IN state) AS place FROM events
+    WHERE notification_id > %(after)s AND notification_id <= %(until)s
+      AND topic IN ('inventory.created.v1', 'presence.created.v1', 'asset.created.v1')
+) AS born
 ON CONFLICT DO NOTHING;
 
 -- index_kin: Let kin be found by product.
@@ -66,16 +72,9 @@ WITH listed AS (DELETE FROM product_list WHERE id = ANY(%(ids)s) RETURNING organ
     )
 DELETE FROM presence_list AS p USING listed AS l WHERE p.organization = l.organization AND p.product = l.id;
 
--- compose: What families come to, in the order given.
-SELECT coalesce(p.price, f.computed), document_with(p.document, f.computed, f.nested),
-    CASE WHEN f.words IS NULL THEN p.search ELSE words_with(p.search::tsvector, f.words)::text END,
-    CASE WHEN f.words IS NOT NULL THEN p.search END,
-    f.total_count, f.available_count, f.statuses, f.listed, f.suits_redbubble AND NOT p.is_mature
-FROM unnest(
-    %(ids)s::uuid[], %(organizations)s::uuid[], %(types)s::text[], %(prices)s::numeric[], %(are_mature)s::boolean[],
-    %(searches)s::text[], %(images)s::text[], %(documents)s::text[]
-) WITH ORDINALITY AS p (id, organization, type, price, is_mature, search, image, document, place)
-CROSS JOIN LATERAL family_of(p.organization, p.id, p.type, p.image) AS f
+-- words: The words of products with those of their digital assets behind them, in the order given.
+SELECT words_with(p.own::tsvector, p.others::tsvector[])::text
+FROM unnest(%(own)s::text[], %(others)s::text[]) WITH ORDINALITY AS p (own, others, place)
 ORDER BY p.place;
 
 -- fill_products: Copy finished rows in.

@@ -29,3 +29,7 @@ WHERE c.relnamespace = to_regnamespace(%(schema)s) AND c.relname = ANY(%(tables)
 -- estimate: About how many rows live tables have together.
 SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relname = ANY(%(tables)s);
+
+-- leave_uncompressed: Log pages as they are, where the role may say so.
+SELECT set_config('wal_compression', 'off', false)
+WHERE has_parameter_privilege(current_user, 'wal_compression', 'SET');
