@@ -78,8 +78,21 @@ def test_what_is_written_meanwhile_is_no_difference_and_is_swapped_in(
         except Exception as error:  # noqa: BLE001 - told below
             failures.append(error)
 
-    writer = threading.Thread(target=write)
-    writer.start()
+    def read() -> None:
+        """Nobody finds a product without its document, or none at all."""
+        asked = "SELECT count(*), count(d.id) FROM product_list AS l LEFT JOIN product_document AS d ON d.id = l.id"
+        try:
+            with psycopg.connect(database_url, autocommit=True, prepare_threshold=1) as connection:
+                while not stop.is_set():
+                    row = connection.execute(asked).fetchone()
+                    assert row is not None
+                    assert row[0] == row[1] > 0
+        except Exception as error:  # noqa: BLE001 - told below
+            failures.append(error)
+
+    others = [threading.Thread(target=of) for of in (write, read)]
+    for other in others:
+        other.start()
     try:
         for name in ("catalogue", "purchases", "audit"):
             assert verify(database_url, name, processes=1).is_same
@@ -88,7 +101,8 @@ def test_what_is_written_meanwhile_is_no_difference_and_is_swapped_in(
             assert rollback(database_url, name).position > swapped.position
     finally:
         stop.set()
-        writer.join()
+        for other in others:
+            other.join()
     assert failures == []
     assert all(verify(database_url, name, processes=1).is_same for name in ("catalogue", "purchases", "audit"))
 

@@ -21,3 +21,6 @@ END $$;
 
 -- A rebuild asks which listings were checked since it asked before.
 CREATE INDEX listing_checked_idx ON listing (checked);
+
+-- What a rebuild that was broken off left behind before rebuilds were gone on with.
+DROP SCHEMA IF EXISTS rebuilt CASCADE;
