@@ -87,7 +87,7 @@ def restore(
 
         def finish() -> None:
             migrate(settings.database_url)
-            rebuild(settings.database_url)
+            rebuild(settings.database_url, keep=False)
 
         manifest = backups.restore(
             source, settings.database_url, blobs, finish=finish, programs=client_programs(), told=told

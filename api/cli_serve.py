@@ -116,8 +116,8 @@ def migrate() -> None:
     with reached(Settings.load(), "database_url") as settings:
         for name in migrated(settings.database_url):
             typer.echo(name)
-        if (rebuilt := bring_up_to_date(settings.database_url)) is not None:
-            typer.echo(f"catalogue: {rebuilt.products:,} products from {rebuilt.events:,} events")
+        for rebuilt in bring_up_to_date(settings.database_url):
+            typer.echo(f"{rebuilt.name}: {rebuilt.objects:,} {rebuilt.units} from {rebuilt.events:,} events")
         if role := settings.database_runtime_role:
             made = give_rights(settings.database_url, role)
             typer.echo(f"{role}: {'made, without a password' if made else 'has its rights'}")

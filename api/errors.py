@@ -35,11 +35,13 @@ from domain.errors import (
     StaleWrite,
     Taken,
     Unavailable,
+    UnfoldableEvent,
 )
 from domain.purchase.errors import BuyerGone, Revoked
 
 AnyRequest = Request[Any, Any, Any]
 RETRY_AFTER_SECONDS = 5
+PARKED_RETRY_AFTER_SECONDS = 60
 _log = structlog.get_logger("api")
 
 
@@ -137,6 +139,7 @@ _DOMAIN: Mapping[type[DeadwaxError], int] = {
     Revoked: 400,
     BuyerGone: 400,
     Busy: 503,
+    UnfoldableEvent: 503,
     Unavailable: 503,
 }
 _HTTP = {404: "Not found.", 413: "The request body is too large."}
@@ -156,6 +159,9 @@ def _domain(request: AnyRequest, error: DeadwaxError) -> Response[bytes]:
     status = next((_DOMAIN[kind] for kind in type(error).__mro__ if kind in _DOMAIN), None)
     if status is None:
         return _unexpected(request, error)
+    if isinstance(error, UnfoldableEvent):
+        parked = f"What this is about has an event (position {error.position}) that this version cannot read."
+        return answer(status, {"detail": parked}, {"Retry-After": str(PARKED_RETRY_AFTER_SECONDS)})
     headers = {"Retry-After": str(1 if isinstance(error, Busy) else RETRY_AFTER_SECONDS)} if status == 503 else None
     return answer(status, {"detail": str(error)}, headers)
 

@@ -15,8 +15,10 @@ from api.services import Services, services
 from api.sync_metrics import sync_metrics
 from api.todo_metrics import todo_metrics
 from domain.errors import Unavailable
+from projections.parked import parked
 
 READY_TIMEOUT_SECONDS = 3.0
+_NAMED = 5
 _NO_STORE = (b"cache-control", b"no-store")
 
 
@@ -27,11 +29,12 @@ async def healthz() -> Answer:
 
 @get("/readyz", operation=declared.READY)
 async def readyz(request: ApiRequest) -> Answer:
-    """Redis is told of, and never the reason for a no: without it requests are still answered."""
+    """Redis and parked streams are told of, and never the reason for a no: all else is still answered."""
     within = services(request)
     problem = await _database_problem(within)
     checks = {"database": problem or "ok", "rate_limits": within.limits.state}
     if problem is None:
+        checks["streams"] = await _parked(within)
         return json_answer({"status": "ready", "checks": checks}, headers=[_NO_STORE])
     headers = [_NO_STORE, (b"retry-after", b"%d" % RETRY_AFTER_SECONDS)]
     return json_answer({"status": "not ready", "checks": checks}, 503, headers)
@@ -55,6 +58,18 @@ async def _database_problem(within: Services) -> str | None:
     except (Unavailable, TimeoutError):
         return "unreachable"
     return None
+
+
+async def _parked(within: Services) -> str:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT_SECONDS):
+            found = await parked(within.reader)
+    except (Unavailable, TimeoutError):
+        return "unknown"
+    if not found:
+        return "ok"
+    named = ", ".join(f"{one.stream} at position {one.position}" for one in found[:_NAMED])
+    return f"{len(found)} parked: {named}{', …' if len(found) > _NAMED else ''}"
 
 
 HANDLERS: list[Any] = [healthz, readyz, show_metrics]

@@ -3,6 +3,7 @@
 from api.exposition import family, labelled
 from domain.task.task import UID_PREFIXES
 from projections.base import Reader
+from projections.parked import count
 from projections.todo import Length, lengths, tallies
 
 
@@ -11,6 +12,7 @@ async def todo_metrics(reader: Reader) -> bytes:
     by_kind = {kind: Length(kind, 0, 0, 0.0) for kind in UID_PREFIXES}
     by_kind |= {length.kind: length for length in await lengths(reader)}
     done = sorted(await tallies(reader))
+    parked = await count(reader)
     lines = [
         *family("todo_due", "gauge", "Work that is due.", ((_of(n.kind), n.due) for n in by_kind.values())),
         *family("todo_dead", "gauge", "Work that was given up.", ((_of(n.kind), n.dead) for n in by_kind.values())),
@@ -34,6 +36,7 @@ async def todo_metrics(reader: Reader) -> bytes:
             ),
         ),
     ]
+    lines += family("parked_streams", "gauge", "Streams with an event that cannot be folded.", [("", parked)])
     return "".join(f"{line}\n" for line in lines).encode()
 
 

@@ -15,11 +15,13 @@ import uvloop
 from uuid_utils.compat import uuid7
 
 from bench import load, servers
+from bench.lives import EVENTS_PER_PRODUCT, live
 from bench.pages import LIST
 from bench.race import CACHE_OFF
 from bench.report import Row, rate, ratio
 from bench.sellers import Seller
 from bench.stock import stock_alone
+from bench.swapping import swapping
 from commands.migrate import migrate
 from commands.store import Store
 from commands.waiting import in_loop
@@ -31,7 +33,7 @@ ROUNDS = 5
 SECONDS = 4.0
 CONNECTIONS = 16
 WRITERS = 8
-_ALONE = "products_alone"
+LIVED_EVENTS = 1_000_000
 
 
 def listing(environment: Mapping[str, str], seller: Seller, folder: Path) -> list[Row]:
@@ -131,18 +133,31 @@ def memory(environment: Mapping[str, str], seller: Seller, requests: int = 100_0
 
 def rebuilding(database_url: str, seller: Seller) -> list[Row]:
     """Everything that lists show from the log, with its indexes, caught up and swapped in: of the seller's products
-    alone, each of them revised once, in a database of their own; and of the whole run with its items and presences.
+    alone, each of them revised once; of a catalogue that has been sold from, a million events; and of the whole run,
+    whose every product, item and presence was made and never touched again.
     """
-    alone = urlunsplit(urlsplit(database_url)._replace(path=f"/{_ALONE}"))
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {_ALONE}".encode())
-        connection.execute(f"CREATE DATABASE {_ALONE}".encode())
-    migrate(alone)
+    alone, lives = _database(database_url, "products_alone"), _database(database_url, "lives")
     stock_alone(alone, seller)
+    live(lives, seller, round(LIVED_EVENTS / EVENTS_PER_PRODUCT))
+    for made in (alone, lives):
+        with psycopg.connect(made, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE events")
     return [
         _rebuilt(alone, "rebuild of the product list", 3, 30_000),
-        _rebuilt(database_url, "rebuild of a catalogue with items and presences", 1, None),
+        _rebuilt(lives, "rebuild of a whole catalogue that has been sold from", 3, 50_000),
+        _rebuilt(database_url, "rebuild of a catalogue with items and presences, none of them ever revised", 1, None),
+        *swapping(alone, seller),
     ]
+
+
+def _database(database_url: str, name: str) -> str:
+    """Make a database beside the run's; return where it is."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    made = urlunsplit(urlsplit(database_url)._replace(path=f"/{name}"))
+    migrate(made)
+    return made
 
 
 def _rebuilt(database_url: str, what: str, rounds: int, at_least: float | None) -> Row:
@@ -151,4 +166,4 @@ def _rebuilt(database_url: str, what: str, rounds: int, at_least: float | None) 
         started = time.perf_counter()
         rebuilt = rebuild(database_url)
         rates.append(rebuilt.events / (time.perf_counter() - started))
-    return rate(f"{what}: {rebuilt.products:,} products, {rebuilt.events:,} events", "events/s", rates, at_least)
+    return rate(f"{what}: {rebuilt.objects:,} products, {rebuilt.events:,} events", "events/s", rates, at_least)

@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+import structlog
 import uuid_utils.compat
 
 from commands import (
@@ -30,13 +31,14 @@ from commands.recorder import Guard
 from commands.save import Receipt, Saved
 from commands.store import Store
 from commands.work import Context, Work
-from domain.errors import Busy, Conflict
+from domain.errors import Busy, Conflict, Unavailable, UnfoldableEvent
 from domain.rates import MAX_AGE_DAYS
 
 RETRIES = 3
 """How often a command is decided again; its type may have a number of its own."""
 BACKOFF_SECONDS = (0.005, 0.025, 0.1)
 _LOCKS = 64
+_log = structlog.get_logger("commands")
 _TURN_SECONDS = 5.0
 
 
@@ -98,7 +100,7 @@ class Bus:
         """Run one command. `guard` refuses it from within its transaction; `receipt` is bound to its answer.
 
         Raises what the handler raises, Replayed and IdempotencyMismatch (see Store.save), Busy when concurrent
-        writes won too often, Unavailable.
+        writes won too often, UnfoldableEvent (the stream is parked), Unavailable.
         """
         handler = HANDLERS[type(command)]
         lock = self._locks[hash(command.subject) % _LOCKS] if command.subject else nullcontext()
@@ -112,4 +114,13 @@ class Bus:
                         self.store.connections.pause(random.uniform(0.2, 1) * most)  # noqa: S311 - jitter
         except TimeoutError as error:
             raise Busy from error
+        except UnfoldableEvent as error:
+            self.park(error)
+            raise
         raise Busy
+
+    def park(self, error: UnfoldableEvent) -> None:
+        """Note a stream that cannot be folded, and say so once."""
+        with suppress(Unavailable):
+            if self.store.park(error):
+                _log.error("parked", stream=str(error.stream), position=error.position, topic=error.topic)

@@ -7,12 +7,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
+import msgspec
 import psycopg
 
 from commands.connections import has_died
 from commands.recorder import Connections, EventMapper, Rows, StoredEvent
 from commands.save import Receipt
-from domain.errors import IdempotencyMismatch, Unavailable
+from domain.errors import IdempotencyMismatch, Unavailable, UnfoldableEvent
 from domain.event import DomainEvent
 from domain.rates import Rate
 
@@ -51,6 +52,11 @@ _SELECT_LISTED = f"""{_LISTINGS} WHERE l.organization = %b AND l.platform = %s A
 _DELETE_RECEIPTS = b"DELETE FROM receipt WHERE created < now() - make_interval(secs => %s) RETURNING 1"
 
 
+_SELECT_POSITION = b"SELECT notification_id FROM events WHERE originator_id = %b AND originator_version = %b"
+_PARK = b"SELECT park_stream(%b, %b, %s, %s) AS is_new"
+_FOLD_ERRORS = (LookupError, TypeError, ValueError, AttributeError)
+
+
 class Family(NamedTuple):
     """A product's items, presences and digital assets. `revision` counts their events, `items_made` all items ever."""
 
@@ -81,7 +87,9 @@ class KnownListing(NamedTuple):
 
 
 class Reading:
-    """The questions of a store. Every method raises Unavailable where the database does not answer."""
+    """The questions of a store. Every method raises Unavailable where the database does not answer; those that return
+    events, or what they come to, raise UnfoldableEvent.
+    """
 
     def __init__(self, connections: Connections) -> None:
         self.connections = connections
@@ -90,19 +98,42 @@ class Reading:
     def load(self, id: UUID, fold: Callable[[Iterable[DomainEvent]], S], version: int | None = None) -> S:
         """Fold a stream, up to `version` when given. An unknown id folds no events."""
         rows = self._rows(_SELECT_STREAM, [id, version if version is not None else _NEWEST])
-        return fold(self._mapper.to_domain_event(StoredEvent(**row)) for row in rows)
+        events = [self._decoded(row) for row in rows]
+        try:
+            return fold(events)
+        except _FOLD_ERRORS as error:
+            if not rows:
+                raise
+            # They can be read and not understood: another version has written them.
+            raise self._unfoldable(rows[-1], type(error).__name__) from error
 
     def firsts(self, ids: Sequence[UUID]) -> dict[UUID, DomainEvent]:
         """Return the first event of each stream of `ids` that exists."""
         rows = self._rows(_SELECT_FIRSTS, [list(ids)])
-        return {row["originator_id"]: self._mapper.to_domain_event(StoredEvent(**row)) for row in rows}
+        return {row["originator_id"]: self._decoded(row) for row in rows}
 
     def load_all(self, ids: Sequence[UUID]) -> dict[UUID, list[DomainEvent]]:
         """Return the events of each stream of `ids` that exists, oldest first."""
         streams: dict[UUID, list[DomainEvent]] = {}
         for row in self._rows(_SELECT_ALL, [list(ids)]) if ids else ():
-            streams.setdefault(row["originator_id"], []).append(self._mapper.to_domain_event(StoredEvent(**row)))
+            streams.setdefault(row["originator_id"], []).append(self._decoded(row))
         return streams
+
+    def park(self, error: UnfoldableEvent) -> bool:
+        """Note that the stream of the event cannot be folded; return whether that was not known."""
+        rows = self._rows(_PARK, [error.stream, error.position, error.topic, error.reason])
+        return bool(rows[0]["is_new"])
+
+    def _decoded(self, row: dict[str, Any]) -> DomainEvent:
+        try:
+            event: DomainEvent = self._mapper.to_domain_event(StoredEvent(**row))
+        except (KeyError, msgspec.MsgspecError) as error:
+            raise self._unfoldable(row, str(error)) from error
+        return event
+
+    def _unfoldable(self, row: dict[str, Any], reason: str) -> UnfoldableEvent:
+        found = self._rows(_SELECT_POSITION, [row["originator_id"], row["originator_version"]])
+        return UnfoldableEvent(row["originator_id"], found[0]["notification_id"], row["topic"], reason)
 
     def family(self, product: UUID) -> Family | None:
         """Return what belongs to the product at this moment; None where it is gone."""

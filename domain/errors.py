@@ -8,11 +8,13 @@ DeadwaxError
 ├── IdempotencyMismatch    the key was bound to another request
 ├── Conflict               a concurrent write won; load and decide again
 ├── Busy                   conflicts outlasted the retries, or a lock the patience; worth trying again later
+├── UnfoldableEvent        an event of the log is of a form that this version does not know
 └── Unavailable            an engine cannot be reached; nothing is known to be written
 """
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 
 class DeadwaxError(Exception):
@@ -52,6 +54,21 @@ class Conflict(DeadwaxError):
 
 class Busy(DeadwaxError):
     """Too many writes to this object at once. Try again."""
+
+
+class UnfoldableEvent(DeadwaxError):
+    """An event of the log cannot be folded, and with it nothing that its stream is about."""
+
+    def __init__(self, stream: UUID, position: int, topic: str, reason: str) -> None:
+        super().__init__(f"Event {position} of stream {stream} ({topic}) cannot be folded: {reason}")
+        self.stream = stream
+        self.position = position
+        self.topic = topic
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It passes from one process to another."""
+        return type(self), (self.stream, self.position, self.topic, self.reason)
 
 
 class Unavailable(DeadwaxError):

@@ -52,6 +52,13 @@ def _spellings(words: list[str]) -> Iterator[str]:
             yield "".join(words[start:end])[:MAX_WORD_CHARACTERS]
 
 
+@lru_cache(maxsize=8192)
+def _apart(chunk: str) -> tuple[list[str], list[str]]:
+    """Return the words of a chunk, and their runs written together. Tags and catalogue numbers come again and again."""
+    words = split(chunk)
+    return words, list(_spellings(words))
+
+
 def vector(
     organization: UUID, texts: Iterable[str | None], identifiers: Iterable[str | None] = (), *, position: int = 1
 ) -> str:
@@ -64,17 +71,22 @@ def vector(
     for text in texts:
         if not text:
             continue
-        for chunk in fold(text).split():
-            # Nearly every chunk is one word, or one between common marks: the way that is taken a million times.
+        chunks = fold(text).split()
+        # Nearly every text is words and blanks: the way that is taken a million times.
+        if "".join(chunks).isalnum():
+            found += [f"{mark}{word[:MAX_WORD_CHARACTERS]}:{place}" for place, word in enumerate(chunks, position)]
+            position += len(chunks) + FIELD_GAP
+            continue
+        for chunk in chunks:
+            # Nearly every chunk is one word, or one between common marks.
             if (word := chunk).isalnum() or (word := chunk.strip(_MARKS)).isalnum():
                 found.append(f"{mark}{word[:MAX_WORD_CHARACTERS]}:{position}")
                 position += 1
                 continue
-            words = split(chunk)
-            for place, part in enumerate(words, start=position):
-                found.append(f"{_quote(mark + part)}:{place}")
+            words, together = _apart(chunk)
+            found += [f"{_quote(mark + part)}:{place}" for place, part in enumerate(words, position)]
             position += len(words)
-            found.extend(f"{_quote(mark + part)}:{position - 1}" for part in _spellings(words))
+            found += [f"{mark}{part}:{position - 1}" for part in together]
         position += FIELD_GAP
     for text in identifiers:
         if text:

@@ -1,6 +1,7 @@
 """Objects as they were: their documents folded from the log up to a moment of the past, as they were answered then."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -8,27 +9,24 @@ from uuid import UUID
 import msgspec
 
 from domain import vocabulary
+from domain.errors import UnfoldableEvent
 from domain.event import DomainEvent
 from domain.inventory.events import ItemCreated
 from domain.product.product import Product
 from domain.vocabulary import DECODERS
-from projections import inventory, presence
 from projections.asset import asset_document
 from projections.audit import Row
 from projections.base import Reader, queries
-from projections.documents import OTHER_PLATFORMS, PHYSICAL_PLATFORMS, SEAM, RedbubblePresence, encode, money
+from projections.composing import compose
 from projections.history import NEWEST, births, family_rows, stream_rows
-from projections.inventory import item_row
 from projections.item_document import item_pieces, whole
-from projections.presence import presence_row
+from projections.parked import park
 from projections.presence_document import presence_document
 from projections.product_document import own_image, product_document
 from projections.purchase_document import purchase_document
-from projections.replay import UnfoldableEvent
 from projections.terms import NOUNS
 
 _SQL = queries("audit")
-_NO_REDBUBBLE = encode(RedbubblePresence()).decode()
 
 
 class Moment(NamedTuple):
@@ -79,7 +77,8 @@ async def item_at(reader: Reader, organization: UUID, id: UUID, moment: Moment) 
     first = await reader.row(_SQL["first"], [id])
     if first is None or first[3] not in births(("inventory",)):
         return None
-    birth = _decode(Row(*first))
+    async with _parking(reader):
+        birth = _decode(Row(*first))
     assert isinstance(birth, ItemCreated)
     product = birth.product
     then = (await _families(reader, organization, [product], moment)).get(product)
@@ -114,13 +113,15 @@ async def _alone(reader: Reader, organization: UUID, kind: str, id: UUID, moment
     """Return the state of what is shown by its own stream alone; None where the organization had none then."""
     state, evolve = None, NOUNS[kind].evolve
     assert evolve is not None, "what is shown as it was has a state"
-    for row in await stream_rows(reader, id):
-        if vocabulary.noun(row.topic) != kind or row.position > moment.until:
-            break
-        event = _decode(row)
-        if moment.time is not None and event.timestamp > moment.time:
-            break
-        state = evolve(state, event)
+    rows = await stream_rows(reader, id)
+    async with _parking(reader):
+        for row in rows:
+            if vocabulary.noun(row.topic) != kind or row.position > moment.until:
+                break
+            event = _decode(row)
+            if moment.time is not None and event.timestamp > moment.time:
+                break
+            state = evolve(state, event)
     return state if state is not None and state.organization == organization else None
 
 
@@ -171,10 +172,21 @@ async def _families(reader: Reader, organization: UUID, products: Sequence[UUID]
         events.setdefault(product, []).append(row)
     found = {}
     for id, rows in events.items():
-        then = _folded(organization, rows, moment)
+        async with _parking(reader):
+            then = _folded(organization, rows, moment)
         if then is not None:
             found[id] = then
     return found
+
+
+@asynccontextmanager
+async def _parking(reader: Reader) -> AsyncIterator[None]:
+    """Park the stream of an event that cannot be folded."""
+    try:
+        yield
+    except UnfoldableEvent as error:
+        await park(reader, error)
+        raise
 
 
 def _folded(organization: UUID, rows: Iterable[Row], moment: Moment) -> Then | None:
@@ -204,50 +216,13 @@ def _decode(row: Row) -> DomainEvent:
     try:
         return DECODERS[row.topic](row.state)
     except (KeyError, msgspec.MsgspecError) as error:
-        where = f"Event {row.position} of stream {row.originator} ({row.topic})"
-        raise UnfoldableEvent(f"{where} cannot be folded: {error}") from error
+        raise UnfoldableEvent(row.originator, row.position, row.topic, str(error)) from error
 
 
 def document(then: Then) -> str:
-    """Return the product object with its holes. What the database says of a family is said here as it says it."""
-    pieces = product_document(then.product).split(SEAM)
-    if any(then.kin.values()):
-        pieces[1], pieces[3] = _family(then)
-    return SEAM.join(pieces)
-
-
-def _family(then: Then) -> tuple[str, str]:
-    """Return the computed price and what a product's document nests, as family_of does in the database."""
-    product = then.product
-    items = [
-        dict(zip(inventory.COLUMNS, item_row(item, product, item_pieces(item, product)), strict=True))
-        for item in then.of("inventory")
-    ]
-    found = [dict(zip(presence.COLUMNS, presence_row(one), strict=True)) for one in then.of("presence")]
-    offers = [row["offer"] for row in items if row["is_listed"] or row["is_available"]]
-    prices = [row["price"] for row in found if row["is_active"]]
-    price = min(filter(_known, offers), default=None)
-    if price is None:
-        price = min(filter(_known, prices), default=None)
-    images = [own_image(product), *(row["photo"] for row in items), *(row["image"] for row in found)]
-    redbubbles = [row["redbubble"] for row in found if row["redbubble"] is not None]
-    nested = (
-        next(filter(_known, images), "null")
-        + f',"total_inventory_count":{len(items)}'
-        + f',"listed_inventory_count":{sum(row["is_listed"] for row in items)}'
-        + f',"available_inventory_count":{sum(row["is_available"] for row in items)}'
-        + f',"has_primary_asset":{"true" if any(asset.is_primary for asset in then.of("asset")) else "false"}'
-        + ',"inventory_items":['
-        + ",".join(f"{row['summary']}}}" for row in items)
-        + '],"available_platforms":'
-        + (PHYSICAL_PLATFORMS if product.type == "physical" else OTHER_PLATFORMS)
-        + ',"marketplace_presences":['
-        + ",".join(row["document"] for row in found if row["is_nested"])
-        + '],"redbubble_presence":'
-        + (redbubbles[-1] if redbubbles else _NO_REDBUBBLE)
-    )
-    return encode(money(price)).decode(), nested
-
-
-def _known(value: Any) -> bool:
-    return value is not None
+    """Return the product object with its holes."""
+    found = product_document(then.product)
+    if not any(then.kin.values()):
+        return found
+    kin = (then.of("inventory"), then.of("presence"), then.of("asset"))
+    return compose(then.product, own_image(then.product), *kin).into(found)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import msgspec
@@ -94,6 +94,15 @@ def connection_document(state: Connection) -> str:
     ).decode()
 
 
+COLUMNS = ("id", "organization", "revision", "platform", "created", "document")
+
+
+def connection_row(state: Connection) -> tuple[Any, ...]:
+    """Return the values of COLUMNS."""
+    document = connection_document(state)
+    return (state.id, state.organization, state.version, state.platform_uid, state.created, document)
+
+
 class ConnectionsProjection:
     """Keeps `connection_list`, and in `todo` the connections that are to be tried, or to be sent notifications of."""
 
@@ -109,10 +118,10 @@ class ConnectionsProjection:
                 calls = ("drop_connection(%b)", "drop_activity(%b)", "owe_no_more(%b)", "unsubscribe(%b)")
                 steps += [Step(call, gone) for call in calls]
                 continue
-            document = documents[state.id] = connection_document(state)
+            row = connection_row(state)
+            documents[state.id] = row[-1]
             if not change.events:
                 continue
-            row = (state.id, state.organization, state.version, state.platform_uid, state.created, document)
             steps.append(Step("put_connection(%b, %b, %b::bigint, %s, %b, %s)", row))
             was_owed = change.before is not None and change.before.is_test_owed
             if state.status == "checking":

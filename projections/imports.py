@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -98,6 +98,15 @@ def import_document(state: Import) -> str:
     ).decode()
 
 
+COLUMNS = ("id", "organization", "revision", "filename", "created", "document", "rejects_blob")
+
+
+def import_row(state: Import) -> tuple[Any, ...]:
+    """Return the values of COLUMNS."""
+    facts = (state.id, state.organization, state.version, state.filename, state.created)
+    return (*facts, import_document(state), state.rejects_blob)
+
+
 class ImportsProjection:
     """Keeps `import_list`, and in `todo` the imports that are not over."""
 
@@ -107,11 +116,11 @@ class ImportsProjection:
         for change in changes:
             if not isinstance(state := change.after, Import):
                 continue
-            document = documents[state.id] = import_document(state)
+            row = import_row(state)
+            documents[state.id] = row[-2]
             if not change.events:
                 continue
-            row = (state.id, state.organization, state.version, state.filename, state.created)
-            steps.append(Step("put_import(%b, %b, %b, %s, %b, %s, %s)", (*row, document, state.rejects_blob)))
+            steps.append(Step("put_import(%b, %b, %b, %s, %b, %s, %s)", row))
             if change.before is None:
                 steps.append(Step("owe(%b, %b, %s, %b)", (state.id, state.organization, KIND, state.created)))
             elif state.is_over:

@@ -1,6 +1,7 @@
 """The inventory's read model: `inventory_list`, one row an item with its finished document."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,8 @@ STATUS_RANK = {status: rank for rank, status in enumerate(INVENTORY_STATUSES)}
 CONDITION_RANK = {grade: rank for rank, grade in enumerate(ITEM_CONDITIONS)}
 AVAILABLE = frozenset({"received", "ready-to-sell"})
 LISTED = "listed"
+_SKU, _CATALOG_NUMBER = 2, 5
+"""Among what an item is found by."""
 
 COLUMNS = (
     "id",
@@ -44,6 +47,12 @@ COLUMNS = (
 )
 
 
+@lru_cache(maxsize=256)
+def _words(organization: int, texts: tuple[str | None, ...]) -> str:
+    """Return what an item is found by; mostly that is what other items of its product are found by too."""
+    return vector(UUID(int=organization), texts, (texts[_SKU], texts[_CATALOG_NUMBER]))
+
+
 def item_row(item: Item, product: Product, pieces: tuple[str, str]) -> tuple[Any, ...]:
     """Return the values of COLUMNS. The one place that says what an item looks like in the table."""
     artist = product.artist.name if product.artist else None
@@ -65,10 +74,9 @@ def item_row(item: Item, product: Product, pieces: tuple[str, str]) -> tuple[Any
         item.created,
         item.updated,
         image_url(item.photos[0]) if item.photos else None,
-        vector(
-            item.organization,
+        _words(
+            item.organization.int,
             (item.name, item.manual_description, item.manual_sku, product.title, artist, product.catalog_number),
-            (item.manual_sku, product.catalog_number),
         ),
         *pieces,
     )

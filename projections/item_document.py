@@ -87,7 +87,7 @@ def item_pieces(item: Item, product: Product) -> tuple[str, str]:
         updated=item.updated,
         name=item.name,
         product=ItemProduct(
-            uid=ids.uid(ids.PRODUCT, product.id),
+            uid=ids.familiar_uid(ids.PRODUCT, product.id.int),
             title=product.title,
             type=product.type,
             artist=credit(ids.ARTIST, product.artist),

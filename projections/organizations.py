@@ -73,6 +73,21 @@ def key_document(key: ApiKey | KeyRow) -> KeyDocument:
     )
 
 
+COLUMNS = ("id", "name", "created")
+KEY_COLUMNS = ("id", "organization", "name", "scopes", "digest", "prefix", "created", "revoked")
+
+
+def organization_row(event: OrganizationCreated) -> tuple[Any, ...]:
+    """Return the values of COLUMNS."""
+    return (event.originator_id, event.name, event.timestamp)
+
+
+def key_row(key: ApiKey) -> tuple[Any, ...]:
+    """Return the values of KEY_COLUMNS."""
+    values = (key.id, key.organization, key.name, list(key.scopes), bytes.fromhex(key.digest), key.prefix)
+    return (*values, key.created, key.revoked)
+
+
 class OrganizationsProjection:
     """Keeps `organization`, `api_key` and the first row of `catalogue` in the append transaction."""
 
@@ -81,15 +96,12 @@ class OrganizationsProjection:
         documents: dict[UUID, str] = {}
         for change in changes:
             steps.extend(
-                Step("put_organization(%b, %s, %b)", (change.id, event.name, event.timestamp))
+                Step("put_organization(%b, %s, %b)", organization_row(event))
                 for event in change.events
                 if isinstance(event, OrganizationCreated)
             )
             if isinstance(key := change.after, ApiKey):
-                values = (key.id, key.organization, key.name, list(key.scopes), bytes.fromhex(key.digest), key.prefix)
-                steps.append(
-                    Step("put_api_key(%b, %b, %s, %b::text[], %b, %s, %b, %b)", (*values, key.created, key.revoked))
-                )
+                steps.append(Step("put_api_key(%b, %b, %s, %b::text[], %b, %s, %b, %b)", key_row(key)))
                 documents[key.id] = msgspec.json.encode(key_document(key)).decode()
         return Projected(steps, documents)
 

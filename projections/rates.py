@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.event import Change, Projected, Step
@@ -13,6 +14,15 @@ from projections.base import Reader, queries
 from projections.worker import WorkerConnection
 
 _SQL = queries("rates")
+
+
+COLUMNS = ("presence", "organization", "product", "currency", "day")
+
+
+def conversion_row(presence: Presence) -> tuple[Any, ...]:
+    """Return the values of COLUMNS for a presence whose price in USD is computed."""
+    day = None if presence.listing_price_usd is None else presence.usd_rate_date
+    return (presence.id, presence.organization, presence.product, presence.listing_currency, day)
 
 
 class ConversionsProjection:
@@ -31,16 +41,12 @@ class ConversionsProjection:
                 gone.append(change.id)
         steps = []
         if followed:
-            rows = sorted((p.id, p.organization, p.product, p.listing_currency, _day(p)) for p in followed)
+            rows = sorted(map(conversion_row, followed), key=itemgetter(0))
             columns = [list(column) for column in zip(*rows, strict=True)]
             steps.append(Step("put_conversions(%b, %b, %b, %b::text[], %b::date[])", columns))
         if gone:
             steps.append(Step("drop_conversions(%b)", (sorted(gone),)))
         return Projected(steps, {})
-
-
-def _day(presence: Presence) -> date | None:
-    return None if presence.listing_price_usd is None else presence.usd_rate_date
 
 
 class Due(NamedTuple):

@@ -11,7 +11,7 @@ import msgspec
 from domain.asset import asset as assets
 from domain.asset.asset import Asset
 from domain.asset.events import AssetCreated
-from domain.errors import DeadwaxError
+from domain.errors import UnfoldableEvent
 from domain.inventory import inventory
 from domain.inventory.events import ItemCreated
 from domain.inventory.inventory import Item
@@ -26,10 +26,6 @@ EventRow = tuple[bytes, str, bytes, int]
 """Stream (its 16 bytes), topic, body, position."""
 KinRow = tuple[bytes, bytes, str, bytes, int]
 """The product, and then an event of an item, presence or asset of its."""
-
-
-class UnfoldableEvent(DeadwaxError):
-    """An event of the log cannot be folded."""
 
 
 class Family(NamedTuple):
@@ -50,8 +46,7 @@ def _decode(stream: bytes, rows: Iterable[EventRow]) -> Iterator[Any]:
         try:
             yield DECODERS[topic](state)
         except (KeyError, msgspec.MsgspecError) as error:
-            id = UUID(bytes=stream)
-            raise UnfoldableEvent(f"Event {position} of stream {id} ({topic}) cannot be folded: {error}") from error
+            raise UnfoldableEvent(UUID(bytes=stream), position, topic, str(error)) from error
 
 
 class Replay:

@@ -15,8 +15,8 @@ from commands.purchase import ResendMail
 from commands.settings import Settings
 from commands.task import DropTask
 from commands.work import Context
-from projections.purchase_rebuild import rebuild
-from projections.replay import UnfoldableEvent
+from domain.errors import UnfoldableEvent
+from projections.rebuild import rebuild
 from tests.clients import Key, make_key, serving
 from tests.importing import Shop, environment, shop
 from tests.selling import BUYER, FULFILL, PURCHASES, bus_of, digital_product, fulfill, sold
@@ -106,8 +106,8 @@ def test_a_rebuild_makes_every_row_as_it_was(at: Shop, database_url: str) -> Non
             "INSERT INTO purchase_list SELECT gen_random_uuid(), organization, 1, product, buyer, '', created,"
             " '\\x01', state, document FROM purchase_list LIMIT 1"
         )
-    rebuilt = rebuild(database_url)
-    assert (rebuilt.purchases, rebuilt.events) == (7, 8)
+    rebuilt = rebuild(database_url, name="purchases")
+    assert (rebuilt.objects, rebuilt.events) == (7, 8)
     assert table(database_url) == before
 
 
@@ -120,7 +120,7 @@ def test_an_event_that_cannot_be_folded_stops_a_rebuild_and_is_named(at: Shop, d
         poison = "UPDATE events SET topic = 'purchase.lost.v9' WHERE originator_id = %s AND originator_version = 2"
         connection.execute(poison, [id])
     with pytest.raises(UnfoldableEvent, match=rf"of stream {id} \(purchase\.lost\.v9\)"):
-        rebuild(database_url)
+        rebuild(database_url, name="purchases")
     assert table(database_url) == before
 
 

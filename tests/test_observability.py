@@ -112,4 +112,4 @@ async def test_the_process_and_what_it_needs_are_asked_for_without_a_key(api: ht
     assert (await api.get("/healthz")).json() == {"status": "ok"}
     ready = await api.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json() == {"status": "ready", "checks": {"database": "ok", "rate_limits": "off"}}
+    assert ready.json() == {"status": "ready", "checks": {"database": "ok", "rate_limits": "off", "streams": "ok"}}

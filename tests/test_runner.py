@@ -10,6 +10,8 @@ import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
+from domain.errors import UnfoldableEvent
+from projections.parked import Parking
 from projections.todo import Todo
 from tests.importing import Shop, shop
 from workers.leases import Lease, Leases
@@ -124,3 +126,19 @@ def test_who_wants_to_be_left_alone_is_left_alone(at: Shop) -> None:
     assert timedelta(minutes=59).total_seconds() < due <= 3600
     assert rest == [1, 1, False, "Too many requests."]
     assert events(at) == [("task.failed.v1",)]
+
+
+def test_work_on_a_stream_that_cannot_be_folded_waits_and_the_stream_is_parked(at: Shop) -> None:
+    subject, stream = uuid7(), uuid7()
+    owe(at, subject)
+
+    def deed() -> None:
+        raise UnfoldableEvent(stream, 7, "product.revised.v9", "It is not known.")
+
+    run(at, subject, deed)
+    due, *rest = row(at, subject)
+    assert due > 30
+    assert rest == [0, 0, False, f"Stream {stream} is parked at position 7."]
+    with Parking(at.database_url) as parking:
+        assert [(one.stream, one.position) for one in parking.listed()] == [(stream, 7)]
+    assert events(at) == []

@@ -7,6 +7,7 @@ from commands.seals.sealer import seal_log
 from projections.activity import ActivityLog
 from projections.budget import Budget
 from projections.notification import Subscribers
+from projections.parked import Parking
 from projections.todo import Todo
 from projections.worker import WorkerConnection
 from workers.assets import AssetCollector
@@ -29,6 +30,10 @@ def chores(tools: Tools) -> list[Chore]:
         with Todo(settings.database_url) as todo:
             todo.sweep()
 
+    def unpark() -> None:
+        with Parking(settings.database_url) as parking:
+            parking.retry()
+
     def forget_activity() -> None:
         with ActivityLog(settings.database_url) as activity:
             activity.forget(settings.activity_days)
@@ -50,6 +55,7 @@ def chores(tools: Tools) -> list[Chore]:
         Chore("budgets", SWEEP_SECONDS, forget_revisions),
         Chore("rates", LOOK_SECONDS, rates.fetch),
         Chore("conversions", LOOK_SECONDS, rates.reconvert),
+        Chore("parked", SWEEP_SECONDS, unpark),
         Chore("seals", settings.seal_seconds, partial(seal_log, settings, tools.blobs)),
         Chore("images", min(SWEEP_SECONDS, settings.image_grace_seconds), collector.collect),
         Chore("assets", min(SWEEP_SECONDS, settings.asset_grace_seconds), assets.collect),

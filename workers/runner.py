@@ -13,7 +13,7 @@ from commands.bus import Bus
 from commands.logs import described
 from commands.task import FailTask
 from commands.work import Context
-from domain.errors import Busy, DeadwaxError, Unavailable
+from domain.errors import Busy, DeadwaxError, Unavailable, UnfoldableEvent
 from domain.task.task import MAX_ATTEMPTS, WORKER_DIED, subject_uid
 from projections.todo import Begun, Todo
 from workers import tally
@@ -23,6 +23,8 @@ from workers.tally import Tally
 
 PUT_OFF_SECONDS = (5.0, 10.0)
 """So long work waits for an engine that is away; somewhere between, so that not all of it comes back at once."""
+PARKED_SECONDS = (60.0, 120.0)
+"""So long it waits for a stream that is parked."""
 LaneName = Literal["prompt", "long", "sync"]
 """`prompt` takes moments, `long` may take minutes, `sync` waits for marketplaces."""
 _log = structlog.get_logger("runner")
@@ -158,7 +160,11 @@ class _Attempt:
             self._todo.put_off(self._id, self._token)
             return tally.HANDED_BACK
         except (Unavailable, Busy) as error:
-            return self._put_off(str(error))
+            return self._put_off(str(error), PUT_OFF_SECONDS)
+        except UnfoldableEvent as error:
+            # It is done by a version that can.
+            self._bus.park(error)
+            return self._put_off(f"Stream {error.stream} is parked at position {error.position}.", PARKED_SECONDS)
         except Postponed as error:
             most = 0 if isinstance(error, Hopeless) else limit
             return self._failed(str(error), self._begun.attempt, most, error.after_seconds)
@@ -187,8 +193,8 @@ class _Attempt:
         _log.warning("superseded")
         return tally.SUPERSEDED
 
-    def _put_off(self, reason: str) -> str:
-        after_seconds = random.uniform(*PUT_OFF_SECONDS)  # noqa: S311 - jitter
+    def _put_off(self, reason: str, seconds: tuple[float, float]) -> str:
+        after_seconds = random.uniform(*seconds)  # noqa: S311 - jitter
         _log.warning("put off", reason=reason, again_in_seconds=round(after_seconds, 1))
         try:
             self._todo.put_off(self._id, self._token, after_seconds, reason)
@@ -214,7 +220,7 @@ class _Attempt:
                 return self._superseded()
             self._bus.execute(command, Context(self._begun.organization, "system", f"task-{uuid4()}"))
         except (Unavailable, Busy) as error:
-            return self._put_off(str(error))
+            return self._put_off(str(error), PUT_OFF_SECONDS)
         is_dead = max_fruitless is not None and fruitless >= max_fruitless
         if is_dead:
             _log.error("given up", reason=reason, attempt=attempt)

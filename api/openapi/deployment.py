@@ -20,7 +20,7 @@ READY = Operation(
         200: Answered(
             description="It can.",
             schema="Readiness",
-            example={"status": "ready", "checks": {"database": "ok", "rate_limits": "ok"}},
+            example={"status": "ready", "checks": {"database": "ok", "rate_limits": "ok", "streams": "ok"}},
         ),
         503: Answered(
             description="It cannot, and why.",

@@ -54,7 +54,13 @@ class Tools:
 
     def dump(self, database_url: str, snapshot: str, path: Path, without_rows_of: Sequence[str]) -> None:
         """Write a dump of the database as of the snapshot."""
-        what = ("--format=custom", "--no-owner", "--no-privileges", "--exclude-schema=rebuilt")
+        what = (
+            "--format=custom",
+            "--no-owner",
+            "--no-privileges",
+            "--exclude-schema=rebuilt_*",
+            "--exclude-schema=kept_*",
+        )
         left_out = (f"--exclude-table-data=public.{table}" for table in without_rows_of)
         self._run("pg_dump", database_url, *what, *left_out, f"--snapshot={snapshot}", f"--file={path}")
 

@@ -71,7 +71,7 @@ def seal_next(log: SealedLog, key: SealKey, places: Sequence[Anchor] = ()) -> in
                     f"Seal {number} is anchored ({place.name}) and the database does not have it: is it from an older"
                     " backup? Nothing is sealed before that is known. See `deadwax log verify`."
                 )
-        heads = log.heads([row[18:34] for row in rows])
+        heads = log.heads({row[18:34] for row in rows})
         leaves = chained(rows, heads)
         statement = Statement(
             format=FORMAT,
