@@ -24,11 +24,10 @@ def shop(database_url: str) -> Iterator[Shop]:
 
 def _by_items(shop: Shop) -> None:
     for n, status in enumerate(INVENTORY_STATUSES):
-        id = shop.product(
-            title=f"Kind — {n}\\", type="physical", price_override_usd=Decimal("20.00") if n % 3 == 0 else None
-        )
-        for price in (None, "9.99", "7.50", "12.00"):
-            shop.item(id, status=status, price_total_usd=price, name='say "name":', condition_item="mint")
+        price = Decimal("20.00") if n % 3 == 0 else None
+        id = shop.product(title=f"Kind — {n}\\", type="physical", price_override_usd=price)
+        for paid in (None, "9.99", "7.50", "12.00"):
+            shop.item(id, status=status, price_total_usd=paid, name='say "name":', condition_item="mint")
         dearer = shop.item(id, status="listed", price_total_usd="30.00", listing_current_price="8.00")
         shop.photo(dearer)
         shop.photo(shop.item(id, status="draft"))
@@ -76,7 +75,5 @@ def test_a_rebuild_says_of_every_kind_of_family_what_the_database_says(shop: Sho
         for before, after in zip(found, rebuilt[table], strict=True):
             assert after == before
     with psycopg.connect(database_url) as connection:
-        row = connection.execute(
-            "SELECT child_revision, items_made, total_count FROM product_list WHERE id = %s", [gone]
-        )
-        assert row.fetchone() == (6, 1, 0)
+        asked = "SELECT child_revision, items_made, total_count FROM product_list WHERE id = %s"
+        assert connection.execute(asked, [gone]).fetchone() == (6, 1, 0)
