@@ -36,7 +36,7 @@ async def list_activity(request: ApiRequest) -> Answer:
     reader, organization = services(request).reader, request.auth.organization
     if await detail(reader, organization, id) is None:
         raise NotFound
-    found = await page(reader, organization, id, asked)
+    found = await page(reader, id, asked)
     if found is None:
         raise InvalidPage
     path = f"{connections.PATH}/{ids.uid(ids.CONNECTION, id)}/activity"

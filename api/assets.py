@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from api import products
 from api.answers import Answer
+from api.as_of import moment_of, then
 from api.asset_reading import AssetReading
 from api.auth import admit
 from api.conditional import tagged
@@ -25,6 +26,7 @@ from domain import ids
 from domain.asset.asset import refuse_on
 from domain.asset.form import FILE, REVISE, parse
 from domain.errors import Busy, Invalid, NotFound
+from projections.as_of import asset_at
 from projections.asset import Row, detail, expect, of_product, type_of_product
 from projections.documents import etag
 
@@ -119,6 +121,9 @@ async def product_with_assets(request: ApiRequest) -> UUID:
 
 @get(ONE, before_request=admit, scope="read", operation=declared.GET)
 async def get_asset(request: ApiRequest) -> Answer:
+    if (moment := await moment_of(request)) is not None:
+        id, organization = path_id(request, ids.ASSET), request.auth.organization
+        return await then(request, await asset_at(services(request).reader, organization, id, moment))
     row = await found(request)
     return show(request, row.document, etag(row.revision))
 

@@ -18,6 +18,7 @@ from api import (
     cli_sandbox,
     cli_serve,
     cli_settings,
+    cli_sync,
     cli_todo,
 )
 from commands.settings import SettingsError
@@ -42,6 +43,7 @@ _GROUPS = (
     cli_todo,
     cli_log,
     cli_connections,
+    cli_sync,
     cli_projections,
     cli_sandbox,
     cli_settings,

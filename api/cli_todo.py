@@ -1,7 +1,7 @@
 """`deadwax todo`: the work that the log owes, what came of it, and what to do with what was given up."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from api.cli_database import database, named_organization, opened_store
+from api.cli_table import print_table, said
 from domain import ids
 from domain.errors import DeadwaxError
 from domain.task.task import UID_PREFIXES, subject_uid, task_id
@@ -51,7 +52,8 @@ def list_(
     if as_json:
         typer.echo(msgspec.json.encode([_facts(row) for row in rows]).decode())
         return
-    _print_table(rows)
+    names = ("uid", "kind", "organization", "state", "due", "attempts", "error")
+    print_table(_HEADINGS, [[_facts(row)[name] for name in names] for row in rows])
     if len(rows) == limit:
         typer.echo(f"Only the first {limit} were asked for: --limit shows more.", err=True)
 
@@ -69,10 +71,10 @@ def show(uid: _Uid, as_json: _Json = False) -> None:
         typer.echo(msgspec.json.encode({"uid": uid, "owed": facts, "history": history}).decode())
         return
     for name, value in (facts or {"uid": uid, "state": "not on the list"}).items():
-        typer.echo(f"{name:<13}{_said(value)}")
+        typer.echo(f"{name:<13}{said(value)}")
     for entry in history:
-        rest = "  ".join(f"{name}={_said(value)}" for name, value in entry.items() if name not in ("at", "event"))
-        typer.echo(f"{_said(entry['at'])}  {entry['event']}  {rest}".rstrip())
+        rest = "  ".join(f"{name}={said(value)}" for name, value in entry.items() if name not in ("at", "event"))
+        typer.echo(f"{said(entry['at'])}  {entry['event']}  {rest}".rstrip())
 
 
 def retry(
@@ -174,17 +176,3 @@ def _facts(row: Row) -> dict[str, Any]:
         "dead_since": row.dead_since,
         "error": row.error,
     }
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    return "-" if value is None else str(value)
-
-
-def _print_table(rows: Sequence[Row]) -> None:
-    names = ("uid", "kind", "organization", "state", "due", "attempts", "error")
-    cells = [[_said(_facts(row)[name]) for name in names] for row in rows]
-    widths = [max(map(len, column)) for column in zip(_HEADINGS, *cells, strict=True)]
-    for line in (_HEADINGS, *cells):
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

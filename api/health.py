@@ -12,6 +12,7 @@ from api.metrics import metrics
 from api.openapi import deployment as declared
 from api.requests import ApiRequest
 from api.services import Services, services
+from api.sync_metrics import sync_metrics
 from api.todo_metrics import todo_metrics
 from domain.errors import Unavailable
 
@@ -43,6 +44,7 @@ async def show_metrics(request: ApiRequest) -> Answer:
     with suppress(Unavailable, TimeoutError):
         async with asyncio.timeout(READY_TIMEOUT_SECONDS):
             body += await todo_metrics(services(request).reader)
+            body += await sync_metrics(services(request).reader)
     return Answer(body, headers=[_NO_STORE], media_type=b"text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from litestar import get
 
-from api import inventory, presences, products
+from api import assets, inventory, presences, products, purchases
 from api.answers import Answer
 from api.auth import admit
 from api.conditional import tagged
@@ -67,4 +67,16 @@ async def presence_history(request: ApiRequest) -> Answer:
     return await answer(request, "presence", id, f"{path}/{number}/history")
 
 
-HANDLERS: list[Any] = [product_history, item_history, presence_history]
+@get(f"{assets.ONE}/history", before_request=admit, scope="read", operation=declared.ASSET_HISTORY)
+async def asset_history(request: ApiRequest) -> Answer:
+    id = path_id(request, ids.ASSET)
+    return await answer(request, "asset", id, f"{assets.ASSETS}/{ids.uid(ids.ASSET, id)}/history")
+
+
+@get(f"{purchases.ONE}/history", before_request=admit, scope="read", operation=declared.PURCHASE_HISTORY)
+async def purchase_history(request: ApiRequest) -> Answer:
+    id = path_id(request, ids.PURCHASE)
+    return await answer(request, "purchase", id, f"{purchases.PATH}/{ids.uid(ids.PURCHASE, id)}/history")
+
+
+HANDLERS: list[Any] = [product_history, item_history, presence_history, asset_history, purchase_history]

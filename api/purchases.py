@@ -7,6 +7,7 @@ from litestar import get, post
 from uuid_utils.compat import uuid7
 
 from api.answers import Answer
+from api.as_of import moment_of, then
 from api.auth import admit
 from api.conditional import tagged
 from api.cursors import spelled
@@ -24,6 +25,7 @@ from domain import ids
 from domain.errors import NotFound
 from domain.purchase.errors import TooManyMails
 from domain.purchase.form import FULFILL
+from projections.as_of import purchase_at
 from projections.documents import etag
 from projections.purchase import buyer_of, detail
 from projections.purchase_document import uid_of, with_buyer
@@ -80,6 +82,10 @@ async def list_purchases(request: ApiRequest) -> Answer:
 
 @get(ONE, before_request=admit, scope="read", operation=declared.GET)
 async def get_purchase(request: ApiRequest) -> Answer:
+    if (moment := await moment_of(request)) is not None:
+        id, organization = path_id(request, ids.PURCHASE), request.auth.organization
+        was = await purchase_at(services(request).reader, organization, id, moment)
+        return await then(request, was and was._replace(document=await _with_buyer(request, id, was.document)))
     row = await detail(services(request).reader, request.auth.organization, path_id(request, ids.PURCHASE))
     if row is None:
         raise NotFound

@@ -1,12 +1,9 @@
 """The to-do list in Prometheus's text format, read from the database: the same on whichever server it is asked for."""
 
-from collections.abc import Iterable, Iterator
-
+from api.exposition import family, labelled
 from domain.task.task import UID_PREFIXES
 from projections.base import Reader
 from projections.todo import Length, lengths, tallies
-
-Sample = tuple[str, float]
 
 
 async def todo_metrics(reader: Reader) -> bytes:
@@ -15,15 +12,15 @@ async def todo_metrics(reader: Reader) -> bytes:
     by_kind |= {length.kind: length for length in await lengths(reader)}
     done = sorted(await tallies(reader))
     lines = [
-        *_family("todo_due", "gauge", "Work that is due.", ((_of(n.kind), n.due) for n in by_kind.values())),
-        *_family("todo_dead", "gauge", "Work that was given up.", ((_of(n.kind), n.dead) for n in by_kind.values())),
-        *_family(
+        *family("todo_due", "gauge", "Work that is due.", ((_of(n.kind), n.due) for n in by_kind.values())),
+        *family("todo_dead", "gauge", "Work that was given up.", ((_of(n.kind), n.dead) for n in by_kind.values())),
+        *family(
             "todo_oldest_due_age_seconds",
             "gauge",
             "For how long the work has been due that has been due longest.",
             ((_of(n.kind), n.oldest_due_age_seconds) for n in by_kind.values()),
         ),
-        *_family(
+        *family(
             "todo_task_seconds",
             "summary",
             "Time that attempts took, by how they ended.",
@@ -41,12 +38,4 @@ async def todo_metrics(reader: Reader) -> bytes:
 
 
 def _of(kind: str, outcome: str | None = None) -> str:
-    rest = "" if outcome is None else f',outcome="{outcome}"'
-    return f'{{kind="{kind}"{rest}}}'
-
-
-def _family(name: str, type: str, meaning: str, samples: Iterable[Sample]) -> Iterator[str]:
-    yield f"# HELP deadwax_{name} {meaning}"
-    yield f"# TYPE deadwax_{name} {type}"
-    for suffix, value in samples:
-        yield f"deadwax_{name}{suffix} {float(value)}"
+    return labelled(kind=kind) if outcome is None else labelled(kind=kind, outcome=outcome)

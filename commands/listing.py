@@ -216,6 +216,7 @@ def note_ended(command: NoteEnded, work: Work) -> Saved:
     connection, presence, known = _load(command, work)
     if known is None or known.end_wanted is None:
         return work.save([])
+    outcome: Outcome
     if command.status == SOLD:
         # Its own order tells of that.
         events: Sequence[Any] = syncing.observe(presence, Seen(presence.id, SOLD), work.stamp, adopts_price=False)
@@ -269,7 +270,7 @@ def _load(command: _AboutListing, work: Work) -> tuple[Connection, Presence, Kno
 def _entry(
     connection: Connection,
     action: Action,
-    outcome: Any,
+    outcome: Outcome,
     message: str,
     known: KnownListing,
     changes: Changed | None = None,

@@ -13,7 +13,7 @@ from commands.reading import KnownListing
 from commands.save import Claim, Saved
 from commands.work import Work, change
 from domain.connection import connection as connections
-from domain.connection.activity import Activity
+from domain.connection.activity import Activity, Outcome
 from domain.connection.connection import Connection
 from domain.errors import Conflict, Taken
 from domain.event import Change, Step
@@ -55,7 +55,7 @@ def record(command: RecordSale, work: Work) -> Saved:
     claim = Claim(connection.organization, kinds[-1], value, uuid5(connection.organization, value))
     try:
         if known is None:
-            entry = _entry(connection, sale, "skipped", f"Order {sale.order} is of a listing that is not known here.")
+            entry = _entry(connection, "skipped", f"Order {sale.order} is of a listing that is not known here.")
             steps = [moved, activity_step(connection.organization, work.now, [entry])]
             return work.save([], claims=[claim], steps=steps)
         changes, steps, entries = (_cancelled if sale.is_cancelled else _sold)(connection, sale, known, work)
@@ -73,7 +73,7 @@ def _cancelled(connection: Connection, sale: Sale, known: KnownListing, work: Wo
     presence = work.load(known.presence, presences.fold)
     event = syncing.cancel(presence, sale, work.stamp)
     message = f"Order {sale.order} was cancelled. What it sold stays as it is here: look at it."
-    entry = _entry(connection, sale, "changed", message, presence)
+    entry = _entry(connection, "changed", message, presence)
     return [change(presence.id, presence, [event], presences.evolve)], [hold(presence.product)], [entry]
 
 
@@ -88,29 +88,28 @@ def _sold(connection: Connection, sale: Sale, known: KnownListing, work: Work) -
         raise Conflict
     others = [one for one in found if one is not presence]
     verdict = judge(sale, presence, others, items)
-    held = hold(product.id, product.version, family.revision)
     if verdict.is_conflict:
-        return _conflicting(connection, sale, presence, verdict, work, held)
-    changes = _counted(sale, presence, verdict, product, work)
-    message = f"Sold with order {sale.order}."
-    if verdict.item is None and items:
-        message += " Which copy it was is not known: mark it as sold."
-    entries = [_entry(connection, sale, "changed", message, presence)]
-    if not verdict.is_last:
-        return changes, [held], entries
-    steps, by_hand = _ended(connection, sale, [one for one in others if not one.is_over], work)
-    return changes, [held, *steps], entries + by_hand
+        changes, entry = _conflicting(connection, sale, presence, verdict, work)
+    else:
+        changes = _counted(sale, presence, verdict, product, work)
+        message = f"Sold with order {sale.order}."
+        if verdict.item is None and items:
+            message += " Which copy it was is not known: mark it as sold."
+        entry = _entry(connection, "changed", message, presence)
+    over = [one for one in others if not one.is_over] if verdict.is_last else []
+    steps, by_hand = _ended(connection, sale, over, work)
+    return changes, [hold(product.id, product.version, family.revision), *steps], [entry, *by_hand]
 
 
 def _conflicting(
-    connection: Connection, sale: Sale, presence: Presence, verdict: Verdict, work: Work, held: Step
-) -> _Made:
+    connection: Connection, sale: Sale, presence: Presence, verdict: Verdict, work: Work
+) -> tuple[list[Change], Activity]:
     item = verdict.item.id if verdict.item is not None else None
     event = syncing.conflict(presence, sale, item, verdict.first_order, work.stamp)
     first = "before" if verdict.first_order is None else f"with order {verdict.first_order}"
     message = f"Order {sale.order} sold what was sold {first}."
-    entry = _entry(connection, sale, "conflict", message, presence)
-    return [change(presence.id, presence, [event], presences.evolve)], [held], [entry]
+    made = change(presence.id, presence, [event], presences.evolve)
+    return [made], _entry(connection, "conflict", message, presence)
 
 
 def _counted(sale: Sale, presence: Presence, verdict: Verdict, product: Product, work: Work) -> list[Change]:
@@ -148,13 +147,12 @@ def _ended(
     return steps, by_hand
 
 
-def _entry(connection: Connection, sale: Sale, outcome: Any, message: str, of: Presence | None = None) -> Activity:
-    price = f"{sale.price:.2f} {sale.currency}"
+def _entry(connection: Connection, outcome: Outcome, message: str, of: Presence | None = None) -> Activity:
     return Activity(
         connection=connection.id,
         action="sale",
         outcome=outcome,
-        message=f"{message} ({price})" if outcome == "conflict" else message,
+        message=message,
         presence=None if of is None else of.id,
         product=None if of is None else of.product,
     )

@@ -13,15 +13,17 @@ from domain.inventory.events import ItemCreated
 from domain.product.product import Product
 from domain.vocabulary import DECODERS
 from projections import inventory, presence
+from projections.asset import asset_document
 from projections.audit import Row
 from projections.base import Reader, queries
 from projections.documents import OTHER_PLATFORMS, PHYSICAL_PLATFORMS, SEAM, RedbubblePresence, encode, money
-from projections.history import NEWEST, births, family_rows
+from projections.history import NEWEST, births, family_rows, stream_rows
 from projections.inventory import item_row
 from projections.item_document import item_pieces, whole
 from projections.presence import presence_row
 from projections.presence_document import presence_document
 from projections.product_document import own_image, product_document
+from projections.purchase_document import purchase_document
 from projections.replay import UnfoldableEvent
 from projections.terms import NOUNS
 
@@ -95,8 +97,35 @@ async def presence_at(reader: Reader, organization: UUID, product: UUID, number:
     return None if found is None else Found(found.id, presence_document(found))
 
 
+async def asset_at(reader: Reader, organization: UUID, id: UUID, moment: Moment) -> Found | None:
+    """Return a digital asset as it was; None where the organization had none of this id then."""
+    state = await _alone(reader, organization, "asset", id, moment)
+    return None if state is None else Found(id, asset_document(state))
+
+
+async def purchase_at(reader: Reader, organization: UUID, id: UUID, moment: Moment) -> Found | None:
+    """Return a purchase as it was, who bought left open: that is known as of now alone. None where the organization
+    had none of this id then."""
+    state = await _alone(reader, organization, "purchase", id, moment)
+    return None if state is None else Found(id, purchase_document(state))
+
+
+async def _alone(reader: Reader, organization: UUID, kind: str, id: UUID, moment: Moment) -> Any:
+    """Return the state of what is shown by its own stream alone; None where the organization had none then."""
+    state, evolve = None, NOUNS[kind].evolve
+    assert evolve is not None, "what is shown as it was has a state"
+    for row in await stream_rows(reader, id):
+        if vocabulary.noun(row.topic) != kind or row.position > moment.until:
+            break
+        event = _decode(row)
+        if moment.time is not None and event.timestamp > moment.time:
+            break
+        state = evolve(state, event)
+    return state if state is not None and state.organization == organization else None
+
+
 async def is_there(reader: Reader, id: UUID) -> bool:
-    """Say whether a product, an item or a presence is there now."""
+    """Say whether a product, what belongs to one, or a purchase is there now."""
     found = await reader.row(_SQL["is_there"], {"id": id})
     return found is not None and bool(found[0])
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from domain import ids
+from domain.purchase.events import SoldAsset
 from domain.purchase.purchase import Purchase
 from projections.documents import BASE_URL
 
@@ -84,16 +85,18 @@ def purchase_document(purchase: Purchase) -> str:
             download_count=purchase.download_count,
             max_downloads=purchase.max_downloads,
             expires_at=purchase.expires_at,
-            assets=[
-                SoldFile(
-                    ids.uid(ids.ASSET, sold.id), sold.filename, sold.display_name, sold.content_type, sold.size_bytes
-                )
-                for sold in purchase.assets
-            ],
+            assets=sold_files(purchase.assets),
             created=purchase.created,
             updated=purchase.updated,
         )
     ).decode()
+
+
+def sold_files(assets: Sequence[SoldAsset]) -> Sequence[SoldFile]:
+    return [
+        SoldFile(ids.uid(ids.ASSET, sold.id), sold.filename, sold.display_name, sold.content_type, sold.size_bytes)
+        for sold in assets
+    ]
 
 
 def uid_of(document: str) -> str:

@@ -2,7 +2,7 @@
 of NOUNS; what no entry names is not shown.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from domain.purchase.purchase import Purchase
 from domain.vocabulary import DECODERS, name, noun
 from projections.documents import credit, encode, money
 from projections.image_document import image_url, photo_document
+from projections.purchase_document import sold_files
 
 Spell = Callable[[Any], Any]
 
@@ -44,8 +45,9 @@ class Term(NamedTuple):
 
 class Noun(NamedTuple):
     """A kind of object. `label` begins the readable names of its events, `prefix` its uids. `fields` are those of its
-    events and of its state that are shown, `hidden` those that are not. Without `state` and `evolve` it has no history.
-    What `is_kin` belongs to a product, and is shown with it as it was.
+    events and of its state that are shown, `hidden` those of its events that are not. Without `state` and `evolve` it
+    has no history, `derived` are what its state tells beyond its fields. What `is_kin` belongs to a product, and is
+    shown with it as it was.
     """
 
     label: str
@@ -55,11 +57,13 @@ class Noun(NamedTuple):
     state: Any = None
     evolve: Callable[[Any, DomainEvent], Any] | None = None
     is_kin: bool = False
+    derived: Sequence[str] = ()
 
     @property
     def shown(self) -> list[tuple[str, Term]]:
         """The fields of its state that changes are told of."""
-        return [(field, self.fields[field]) for field in self.state.__struct_fields__ if field in self.fields]
+        names = (*self.state.__struct_fields__, *self.derived)
+        return [(field, self.fields[field]) for field in names if field in self.fields]
 
 
 def _uid(prefix: str) -> Spell:
@@ -180,16 +184,22 @@ NOUNS: Mapping[str, Noun] = {
         ids.PURCHASE,
         _named(
             (
-                *("title", "type", "external_order_id", "max_downloads", "expires_at", "is_revoked", "download_count"),
-                *("email_status", "attempt", "reason", "due"),
+                *("title", "type", "external_order_id", "max_downloads", "expires_at", "status", "download_count"),
+                *("attempt", "reason", "due"),
             ),
             product=_PRODUCT_OF,
             number=Term("mail"),
             asset=Term("asset_uid", _uid(ids.ASSET)),
+            assets=Term("assets", sold_files),
+            email_status=Term("email.status"),
+            email_attempts=Term("email.attempts"),
+            email_error=Term("email.last_error"),
+            email_sent_at=Term("email.sent_at"),
         ),
         hidden=frozenset({"buyer", "token_digest", "download", "assets"}),
         state=Purchase,
         evolve=purchases.evolve,
+        derived=("status",),
     ),
     "connection": Noun(
         "Marketplace connection", ids.CONNECTION, _named((*own_fields(ConnectionCreated), "reason", "is_final"))

@@ -1,5 +1,6 @@
 """What was done with connections: noted with writes and by workers, read by their owners, forgotten, counted."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -236,3 +237,27 @@ async def test_an_entry_of_a_connection_that_never_was_is_nothing(secretive: Set
     note(entry(ids.uid(ids.CONNECTION, uuid7())))
     with psycopg.connect(secretive.database_url) as connection:
         assert connection.execute("SELECT count(*) FROM activity").fetchall() == [(0,)]
+
+
+async def test_notes_wait_for_no_other_note_and_a_deletion_waits_for_them(
+    api: httpx.AsyncClient, secretive: Settings, key: Key, note: Note
+) -> None:
+    connection = await connect(api)
+    noting = activity_step(key.organization, NOW, [entry(connection, message="under way")])
+    with psycopg.connect(secretive.database_url) as one, psycopg.connect(secretive.database_url) as other:
+        one.execute(f"SELECT {noting.call}".encode(), noting.values)
+        other.execute("SET lock_timeout = '1s'")
+        other.execute(f"SELECT {noting.call}".encode(), noting.values)
+        other.commit()
+        deleting = asyncio.create_task(api.delete(f"{CONNECTIONS}{connection}/"))
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        async with asyncio.timeout(20):
+            while other.execute(waiting).fetchall() == [(0,)] and not deleting.done():
+                other.commit()
+                await asyncio.sleep(0.01)
+        assert not deleting.done()
+        one.commit()
+        assert (await deleting).status_code == 204
+        assert other.execute("SELECT message FROM activity").fetchall() == []

@@ -2,16 +2,20 @@
 
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 import pytest
 from msgspec.structs import replace
+from uuid_utils.compat import uuid7
 
 from commands.bus import Bus
 from commands.migrate import MigrationError, give_rights
 from commands.settings import Settings
 from commands.store import Store
+from domain.connection.activity import Activity
+from projections.activity import ActivityLog
 from projections.inline import inline_projections
 from projections.rebuild import rebuild
 from projections.todo import Todo
@@ -65,6 +69,10 @@ def test_a_worker_seals_and_sweeps_as_the_runtime_role(s3: Settings, runtime_url
     assert shop.faults() == []
     with Todo(runtime_url) as todo:
         todo.sweep()
+    connection = Activity(connection=uuid7(), action="check", outcome="done", message="Fine.")
+    with ActivityLog(runtime_url) as activity:
+        activity.note(uuid7(), datetime.now(UTC), [connection])
+        activity.forget(30)
 
 
 @pytest.mark.parametrize(

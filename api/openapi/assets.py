@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from api.openapi.examples import ASSET, ASSET_REVISE, PACK, REVISED_ASSET
 from api.openapi.noun import Noun
-from api.openapi.operation import IDEMPOTENCY_KEY, PREFER, UID, Answered, Body, Operation
+from api.openapi.operation import AS_OF, IDEMPOTENCY_KEY, PREFER, UID, Answered, Body, Operation
 
 TAG = "Digital assets"
 PRODUCT_UID = replace(UID, description="The product's uid.", example=PACK)
@@ -53,7 +53,7 @@ CREATE = Operation(
     answers={201: MADE},
     problems=(404, 422),
 )
-GET = _ASSET.get()
+GET = _ASSET.get(AS_OF)
 REVISE = _ASSET.revise(ASSET_REVISE, REVISED_ASSET)
 DELETE = _ASSET.delete(
     description="Where it was primary the oldest that is left becomes it. Those who bought it keep their file."

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from api.openapi.examples import ID, ITEM, PRESENCE, PRODUCT
+from api.openapi.examples import ASSET, ID, ITEM, PRESENCE, PRODUCT, PURCHASE
 from api.openapi.noun import BASE_URL
 from api.openapi.operation import (
     IF_NONE_MATCH,
@@ -44,7 +44,7 @@ _DESCRIPTION = (
 )
 
 
-def _history(one: str, name: str, path: str, *parameters: Parameter) -> Operation:
+def _history(one: str, name: str, path: str, *parameters: Parameter, description: str = "") -> Operation:
     links = {"next": f"{BASE_URL}{path}?page=2", "previous": None}
     found = Answered(
         description="A page of its history.",
@@ -56,7 +56,7 @@ def _history(one: str, name: str, path: str, *parameters: Parameter) -> Operatio
         id=f"get{name}History",
         summary=f"Get the history of {one}",
         tag=_TAG,
-        description=_DESCRIPTION,
+        description=_DESCRIPTION + description,
         parameters=(*parameters, PAGE, PAGE_SIZE, IF_NONE_MATCH),
         answers={200: found, 304: NOT_MODIFIED},
         problems=(404,),
@@ -90,6 +90,19 @@ PRESENCE_HISTORY = _history(
     f"/api/v1/products/{PRODUCT['uid']}/marketplace-presences/{PRESENCE['id']}/history/",
     UID,
     _NUMBER,
+)
+ASSET_HISTORY = _history(
+    "a digital asset",
+    "DigitalAsset",
+    f"/api/v1/digital/assets/{ASSET['uid']}/history/",
+    replace(UID, example=ASSET["uid"]),
+)
+PURCHASE_HISTORY = _history(
+    "a purchase",
+    "Purchase",
+    f"/api/v1/digital/purchases/{PURCHASE['uid']}/history/",
+    replace(UID, example=PURCHASE["uid"]),
+    description=" What is inside an object is named with a dot, such as `email.status`. Who bought is in no history.",
 )
 
 _HEAD: dict[str, Schema] = {

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from api.openapi.examples import PRODUCT, PURCHASE, PURCHASE_FULFILL
 from api.openapi.filters import choice, ordering, text
 from api.openapi.noun import Noun
-from api.openapi.operation import CURSOR, IDEMPOTENCY_KEY, PREFER, UID, Answered, Body, Operation
+from api.openapi.operation import AS_OF, CURSOR, IDEMPOTENCY_KEY, PREFER, UID, Answered, Body, Operation
 from domain.choices import PURCHASE_STATUSES
 from domain.purchase.mails import RESENDS
 from projections.purchase_page import ORDERS
@@ -58,7 +58,7 @@ LIST = _PURCHASE.pages(
     ordering(ORDERS, "-created"),
     CURSOR,
 )
-GET = _PURCHASE.get()
+GET = _PURCHASE.get(AS_OF, description="With `as_of` as it was then; who bought is told as it is known now.")
 
 
 def _action(id: str, summary: str, description: str) -> Operation:

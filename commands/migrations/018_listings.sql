@@ -104,10 +104,20 @@ BEGIN
         WHERE l.presence = ANY(shown) AND l.checked IS NOT NULL ORDER BY l.product, l.presence
     LOOP
         UPDATE presence_list SET document = one.fresh WHERE id = one.presence;
-        UPDATE product_document SET checked = greatest(checked, one.checked),
-            document = CASE WHEN one.is_nested THEN replace(document, one.old, one.fresh) ELSE document END
+        UPDATE product_document SET
+            document = CASE WHEN one.is_nested THEN replace(document, one.old, one.fresh) ELSE document END,
+            checked = (SELECT max(checked) FROM listing WHERE product = one.product)
         WHERE id = one.product;
     END LOOP;
+END $$;
+
+-- Let products whose listings went or became others know the newest check that is left.
+CREATE FUNCTION note_newest_checks(products uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE product_document AS d SET checked = n.checked
+    FROM unnest(products) AS g (product)
+    CROSS JOIN LATERAL (SELECT max(l.checked) AS checked FROM listing AS l WHERE l.product = g.product) AS n
+    WHERE d.id = g.product AND d.checked IS DISTINCT FROM n.checked;
 END $$;
 
 -- Let tables that were made anew from the log show what is known beside it: checks since then, all without a then.
@@ -158,7 +168,8 @@ BEGIN
         status = excluded.status, price = excluded.price, currency = excluded.currency,
         is_enabled = excluded.is_enabled,
         due = CASE WHEN known.platform = excluded.platform AND known.external_id = excluded.external_id
-            AND known.due IS NOT NULL AND excluded.due IS NOT NULL THEN known.due ELSE excluded.due END,
+            AND known.due IS NOT NULL AND excluded.due IS NOT NULL AND (known.is_enabled OR NOT excluded.is_enabled)
+            THEN known.due ELSE excluded.due END,
         checked = CASE WHEN known.platform = excluded.platform AND known.external_id = excluded.external_id
             THEN known.checked END,
         reference = CASE WHEN known.platform = excluded.platform AND known.external_id = excluded.external_id
@@ -167,35 +178,47 @@ BEGIN
             AND excluded.due IS NOT NULL AND excluded.is_enabled THEN known.push_basis END,
         end_wanted = CASE WHEN known.platform = excluded.platform AND known.external_id = excluded.external_id
             AND excluded.due IS NOT NULL AND excluded.is_enabled THEN known.end_wanted END;
+    PERFORM note_newest_checks(products);
     PERFORM settle_wants(presences);
     PERFORM hasten_rounds(presences);
 END $$;
 
 CREATE FUNCTION drop_listings(gone uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    of_products uuid[];
 BEGIN
-    DELETE FROM listing WHERE presence = ANY(gone);
+    WITH dropped AS (DELETE FROM listing WHERE presence = ANY(gone) RETURNING product)
+    SELECT array_agg(DISTINCT product) INTO of_products FROM dropped;
+    PERFORM note_newest_checks(of_products);
     PERFORM settle_wants(gone);
 END $$;
+
+-- The next check is a little less than an interval away, so that what was due together drifts apart, and who has to
+-- wait for its turn is checked within the interval all the same.
+CREATE FUNCTION next_check(at timestamptz, minutes integer) RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
+    SELECT at + coalesce(minutes, 60) * (0.88 + 0.1 * random()) * interval '1 minute'
+$$;
 
 -- Listings were checked, and what they show is what is here. Nobody has an older page: the revision moves.
 CREATE FUNCTION mark_checked(marked uuid[], at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM hold_products(ARRAY(SELECT DISTINCT product FROM listing WHERE presence = ANY(marked)));
     PERFORM FROM listing WHERE presence = ANY(marked) ORDER BY presence FOR UPDATE;
-    UPDATE listing AS l SET checked = at WHERE presence = ANY(marked);
-    PERFORM put_off_checks(marked, at);
+    UPDATE listing AS l SET checked = at,
+        due = CASE WHEN l.due IS NOT NULL THEN next_check(at, s.interval_minutes) END
+    FROM unnest(marked) AS g (presence)
+    JOIN listing AS o ON o.presence = g.presence
+    LEFT JOIN connection_list AS s ON s.organization = o.organization AND s.platform = o.platform
+    WHERE l.presence = g.presence;
     PERFORM show_checks(marked);
     PERFORM advance_catalogue(of.organization, 0, 0) FROM (
         SELECT DISTINCT organization FROM listing WHERE presence = ANY(marked) ORDER BY organization) AS of;
 END $$;
 
--- The next check is a little less than an interval away, so that what was due together drifts apart, and who has to
--- wait for its turn is checked within the interval all the same.
+-- Listings that could not be read are not asked for again at once.
 CREATE FUNCTION put_off_checks(listings uuid[], at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE listing AS l
-    SET due = at + coalesce(s.interval_minutes, 60) * (0.88 + 0.1 * random()) * interval '1 minute'
-    FROM unnest(listings) AS g (presence)
+    UPDATE listing AS l SET due = next_check(at, s.interval_minutes) FROM unnest(listings) AS g (presence)
     JOIN listing AS o ON o.presence = g.presence
     LEFT JOIN connection_list AS s ON s.organization = o.organization AND s.platform = o.platform
     WHERE l.presence = g.presence AND l.due IS NOT NULL;
@@ -362,7 +385,8 @@ DECLARE
 BEGIN
     UPDATE order_cursor SET checked = NULL, hints = hints + 1 WHERE connection = of_connection
     RETURNING round INTO hurried;
-    UPDATE todo SET due = least(due, now()) WHERE subject = hurried AND dead_since IS NULL;
+    -- Another time than it had: a round that is under way is followed by one more.
+    UPDATE todo SET due = now() WHERE subject = hurried AND dead_since IS NULL;
     IF FOUND THEN
         NOTIFY todo;
     END IF;

@@ -33,9 +33,9 @@ def judge(sale: Sale, presence: Presence, siblings: Sequence[Presence], items: S
     named = next((item for item in items if sale.sku is not None and item.manual_sku == sale.sku), None)
     left = [item for item in items if item.status in SELLABLE]
     if named is not None and named.status in GONE:
-        return Verdict(named, is_conflict=True, first_order=first_order)
+        return Verdict(named, not left, is_conflict=True, first_order=first_order)
     if named is None and not left and _is_sold_out(presence, siblings, items):
-        return Verdict(is_conflict=True, first_order=first_order)
+        return Verdict(None, True, is_conflict=True, first_order=first_order)
     item = named or (left[0] if len(left) == 1 else None)
     return Verdict(item, is_last=not [other for other in left if other is not item])
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from domain.currencies import CURRENCIES
 from domain.event import Stamp
 from domain.presence.events import (
     PresenceDelisted,
@@ -22,12 +23,12 @@ from domain.rates import MOST_PRICE
 def shown(prices: Prices, seen: Seen) -> Prices | None:
     """Return what the marketplace shows in the listing's currency, the price in USD aside; None where it shows none.
 
-    What can be no price, like 0, is none.
+    What can be no price, like 0, is none; nor is one in a currency that there is not.
     """
-    price = seen.price
-    if price is None or not price.is_finite() or not 0 < price < MOST_PRICE:
+    price, currency = seen.price, seen.currency or prices.listing_currency
+    if price is None or not price.is_finite() or not 0 < price < MOST_PRICE or currency not in CURRENCIES:
         return None
-    return prices._replace(listing_price=price, listing_currency=seen.currency or prices.listing_currency)
+    return prices._replace(listing_price=price, listing_currency=currency)
 
 
 def is_news(status: str, prices: Prices, seen: Seen, *, adopts_price: bool) -> bool:

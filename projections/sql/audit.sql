@@ -24,8 +24,9 @@ ORDER BY e.notification_id;
 SELECT originator_id, originator_version, notification_id, topic, state FROM events
 WHERE originator_id = %b AND originator_version = 1;
 
--- is_there: Whether a product, or what belongs to one, is there now.
-SELECT EXISTS (SELECT FROM product_list WHERE id = %(id)s) OR EXISTS (SELECT FROM child WHERE id = %(id)s);
+-- is_there: Whether a product, what belongs to one, or a purchase is there now.
+SELECT EXISTS (SELECT FROM product_list WHERE id = %(id)s) OR EXISTS (SELECT FROM child WHERE id = %(id)s)
+    OR EXISTS (SELECT FROM purchase_list WHERE id = %(id)s);
 
 -- clock: When an organization's newest event up to a position was.
 SELECT time FROM audit_event WHERE organization = %b AND position <= %b::bigint ORDER BY position DESC LIMIT 1;
