@@ -29,6 +29,7 @@ def order_page(shop: EbayShop, request: Request, now: datetime) -> Reply:
         if start < now - timedelta(days=731):
             raise refused(400, 30850, "The range begins too long ago.", "parameter", "API_FULFILLMENT")
     found = [order for order in shop.orders if start <= datetime.fromisoformat(order[field]) <= end]
+    found.sort(key=lambda order: datetime.fromisoformat(order[field]))
     page = found[offset : offset + limit]
     shown = {"href": request.path, "total": len(found), "limit": limit, "offset": offset, "orders": page}
     if offset + limit < len(found):

@@ -60,6 +60,8 @@ class Vendor(ABC):
             time.sleep(fault.seconds)
         with self._lock:
             reply = self._counted(request, fault)
+        if fault is not None and fault.kind == "garbled":
+            return reply._replace(body=reply.body[: len(reply.body) // 2])
         if fault is not None and fault.kind == "lost":
             return reply._replace(hangs=fault.seconds)
         return reply
@@ -114,7 +116,7 @@ class Vendor(ABC):
 
     def _add_fault(self, body: dict[str, Any]) -> Any:
         fault = Fault(**body)
-        known = {"status", "html", "lost", "slow", *self.kinds_of_fault}
+        known = {"status", "html", "lost", "slow", "garbled", *self.kinds_of_fault}
         if fault.kind not in known:
             raise ValueError(f"kind: one of {', '.join(sorted(known))}")
         self._faults.append(fault)

@@ -50,7 +50,7 @@ class Fault(NamedTuple):
 
     `status` answers so without doing anything, with `retry_after` where it is given; `html` answers with a page
     instead; `lost` does what is asked and closes without an answer, after `seconds`; `slow` answers after `seconds`;
-    other kinds are the vendor's own.
+    `garbled` does what is asked and says half of the answer; other kinds are the vendor's own.
     """
 
     kind: str

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
+import pytest
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
@@ -15,6 +16,7 @@ from commands.vault import Vault
 from domain.presence.listing import Listing
 from projections.budget import Breaker, Budget, Standing
 from projections.credential import Credentials
+from tests.conftest import SECRET, empty_database
 from tests.marketplaces import Marketplace
 from workers.marketplaces.base import Account
 from workers.marketplaces.registry import Marketplaces
@@ -26,6 +28,20 @@ APPLICATION = {
     "discogs_consumer_key": "consumer-key",
     "discogs_consumer_secret": "consumer-secret",
 }
+
+
+@pytest.fixture(scope="session")
+def _limits_database(engines: tuple[Settings, str]) -> Iterator[str]:
+    with empty_database(*engines) as url:
+        yield url
+
+
+@pytest.fixture
+def limits(_limits_database: str, engines: tuple[Settings, str]) -> Settings:
+    """Settings with a database where nobody has spent of any limit. It is shared: a copy takes longer than a test."""
+    with psycopg.connect(_limits_database, autocommit=True) as database:
+        database.execute("TRUNCATE budget, breaker, credential")
+    return replace(engines[0], database_url=_limits_database, secret_key=SECRET)
 
 
 class Opened(NamedTuple):
@@ -74,6 +90,7 @@ def opened(
     market: Marketplace,
     credentials: Mapping[str, str] | None = None,
     check: Callable[[], None] = lambda: None,
+    answer_seconds: float = 5.0,
 ) -> Iterator[Opened]:
     """Give an account of a connection of its own."""
     there, connection, slept = settings_of(settings, market), uuid7(), list[float]()
@@ -86,7 +103,7 @@ def opened(
         market.vendor.clock.move(seconds)
 
     clock = market.vendor.clock.now
-    with Marketplaces(there, clock, sleep) as marketplaces, Credentials(there.database_url) as held:
+    with Marketplaces(there, clock, sleep, answer_seconds) as marketplaces, Credentials(there.database_url) as held:
         account = marketplaces.account(connection, f"plat_{market.vendor.name}", held, check)
         yield Opened(account, market, connection, Budget(held), marketplaces, held, slept)
 

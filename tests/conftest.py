@@ -25,7 +25,7 @@ from commands.migrate import migrate
 from commands.settings import Settings, declared
 from engines.reach import reached
 
-pytest_plugins = ["tests.clients", "tests.mailing"]
+pytest_plugins = ["tests.accounts", "tests.clients", "tests.downloading", "tests.mailing", "tests.picturing"]
 
 SECRET = "a-secret-of-the-tests"
 _TEMPLATE = "DEADWAX_TEST_TEMPLATE"
@@ -86,7 +86,13 @@ def engines() -> Iterator[tuple[Settings, str]]:
 @pytest.fixture
 def database_url(engines: tuple[Settings, str]) -> Iterator[str]:
     """A migrated, empty database of this test's own."""
-    settings, template = engines
+    with empty_database(*engines) as url:
+        yield url
+
+
+@contextmanager
+def empty_database(settings: Settings, template: str) -> Iterator[str]:
+    """Give a migrated, empty database."""
     name = f"{template}_{secrets.token_hex(4)}"
     create = SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(Identifier(name), Identifier(template))
     _execute(settings.database_url, create)

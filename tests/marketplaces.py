@@ -1,5 +1,6 @@
 """The test servers as tests use them: behind sockets, with a clock that stands still, and a client of each."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from sandbox.ebay import Ebay
 from sandbox.server import serving
 from sandbox.vendor import Vendor
 
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""There is none on loopback: to read whom to trust takes longer than most tests."""
 START = datetime(2026, 1, 2, 10, 0, tzinfo=UTC)
 
 
@@ -37,7 +40,7 @@ class Marketplace(NamedTuple):
 @contextmanager
 def ebay() -> Iterator[Marketplace]:
     vendor = Ebay(Clock(START))
-    with serving(vendor) as server, httpx.Client(base_url=server.url) as client:
+    with serving(vendor) as server, httpx.Client(base_url=server.url, verify=_NO_TLS) as client:
         there = Marketplace(vendor, server.url, client)
         refresh = there.admin("consents")["refresh_token"]
         body = {"grant_type": "refresh_token", "refresh_token": refresh}
@@ -49,7 +52,7 @@ def ebay() -> Iterator[Marketplace]:
 @contextmanager
 def discogs(**options: Any) -> Iterator[Marketplace]:
     vendor = Discogs(Clock(START), **options)
-    with serving(vendor) as server, httpx.Client(base_url=server.url) as client:
+    with serving(vendor) as server, httpx.Client(base_url=server.url, verify=_NO_TLS) as client:
         client.headers["User-Agent"] = "Tests/1.0 +https://shop.example"
         client.headers["Authorization"] = f"Discogs token={vendor.token}"
         yield Marketplace(vendor, server.url, client)

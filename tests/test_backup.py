@@ -31,9 +31,9 @@ from projections.inline import inline_projections
 from projections.rebuild import TABLES
 from projections.version import bring_up_to_date
 from tests.clients import INVENTORY, PRODUCTS, Key, create, create_item, create_presence, presences_of, serving
+from tests.picturing import picture, upload
 from tests.sealing import SealedShop
 from tests.shop import Shop
-from tests.test_images_api import picture, upload
 from tests.test_migrate import empty_database  # noqa: F401 - a fixture
 
 

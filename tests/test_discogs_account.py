@@ -19,8 +19,8 @@ LISTINGS, INVENTORY, ORDERS = "/marketplace/listings", "/users/seller/inventory"
 
 
 @pytest.fixture
-def seller(settings: Settings) -> Iterator[Opened]:
-    with discogs() as market, opened(settings, market) as found:
+def seller(limits: Settings) -> Iterator[Opened]:
+    with discogs() as market, opened(limits, market) as found:
         yield found
         assert market.vendor.violations == {}
 
@@ -144,8 +144,8 @@ def test_no_price_is_set_in_a_currency_that_is_not_the_sellers(seller: Opened) -
     assert shown(seller, id)["price"] == "21.00"
 
 
-def test_yen_have_no_places(settings: Settings) -> None:
-    with discogs(currency="JPY") as market, opened(settings, market) as seller:
+def test_yen_have_no_places(limits: Settings) -> None:
+    with discogs(currency="JPY") as market, opened(limits, market) as seller:
         id = put_up(seller, price="2500")
         seller.account.set_price(listing(id, "JPY"), Decimal("2600.00"))
         asked = listing(id, "JPY")
@@ -252,23 +252,23 @@ def consented(market: Marketplace) -> dict[str, str]:
     return {name: found[name] for name in ("oauth_token", "oauth_token_secret")}
 
 
-def test_a_consent_opens_the_account_as_a_token_does(settings: Settings) -> None:
+def test_a_consent_opens_the_account_as_a_token_does(limits: Settings) -> None:
     with discogs() as market:
         credentials = consented(market)
-        with opened(settings, market, credentials) as seller:
+        with opened(limits, market, credentials) as seller:
             seller.account.verify()
             id = put_up(seller)
             seller.account.set_price(known(id), Decimal(30))
             assert seller.account.end(known(id)) == "paused"
-        with opened(settings, market, {**credentials, "oauth_token_secret": "guessed"}) as stranger:
+        with opened(limits, market, {**credentials, "oauth_token_secret": "guessed"}) as stranger:
             assert market.vendor.violations == {}
             with pytest.raises(Reconnect):
                 stranger.account.verify()
 
 
-@pytest.mark.parametrize("credentials", [{"token": "guessed"}, {"oauth_token": "x"}])
-def test_credentials_that_open_nothing_are_to_be_replaced(settings: Settings, credentials: dict[str, str]) -> None:
-    with discogs() as market, opened(settings, market, credentials) as seller:
+@pytest.mark.parametrize("credentials", [{"token": "guessed"}, {"token": "gu\u00e9ssed\n"}, {"oauth_token": "x"}])
+def test_credentials_that_open_nothing_are_to_be_replaced(limits: Settings, credentials: dict[str, str]) -> None:
+    with discogs() as market, opened(limits, market, credentials) as seller:
         for deed in (
             seller.account.verify,
             lambda: list(seller.account.read([known(1)])),
@@ -280,3 +280,22 @@ def test_credentials_that_open_nothing_are_to_be_replaced(settings: Settings, cr
                 deed()
         # It says nothing of whether Discogs works.
         assert seller.breaker() is None
+
+
+def test_an_order_that_moves_while_they_are_read_takes_none_away(limits: Settings) -> None:
+    with discogs() as market:
+        shop = market.vendor.shop  # type: ignore[attr-defined]
+        for _ in range(150):
+            shop.sell({"listing_id": shop.add({})["id"]})
+
+        def check() -> None:
+            # One of the second page becomes the first of all before that is asked for.
+            if market.vendor.calls[f"GET {ORDERS}"] == 1 and shop.orders[0]["status"] == "New Order":
+                market.vendor.clock.move(60)
+                shop.settle({"order_id": "1-1", "status": "Shipped"})
+
+        with opened(limits, market, check=check) as seller:
+            found = [sale.order for sale in seller.account.orders(START)]
+            assert (len(found), len({*found})) == (149, 149)
+            # That one moved since they were asked for: it comes the next time.
+            assert [sale.order for sale in seller.account.orders(START + timedelta(seconds=60))] == ["1-1"]

@@ -20,8 +20,8 @@ MIGRATE = "/sell/inventory/v1/bulk_migrate_listing"
 
 
 @pytest.fixture
-def seller(settings: Settings) -> Iterator[Opened]:
-    with ebay() as market, opened(settings, market) as found:
+def seller(limits: Settings) -> Iterator[Opened]:
+    with ebay() as market, opened(limits, market) as found:
         yield found
         assert market.vendor.violations == {}
 
@@ -72,6 +72,15 @@ def test_what_the_inventory_api_does_not_know_is_browsed_and_not_looked_for_agai
     read(seller, old, skus=("LP-1", "LP-2"), reference=found.reference)
     assert seller.calls() == {f"GET {OFFER}": 2, f"GET {BROWSE}": 1}
     assert seller.standing()["ebay:client-id:browse"].used == 3
+
+
+def test_offers_are_read_on_when_the_days_browsing_is_spent(seller: Opened) -> None:
+    old, made = seller.market.admin("old-listings")["listingId"], offer(seller)
+    until = seller.now + timedelta(hours=1)
+    seller.budget.block("ebay:client-id:browse", seller.now, until)
+    asked = [listing(old), listing(made["listingId"], reference=reference(made))]
+    assert [type(found) for found in seller.account.read(asked)] == [Unseen, Seen]
+    seller.calls()
 
 
 def test_browse_converts_prices_and_what_was_listed_counts(seller: Opened) -> None:
@@ -277,6 +286,30 @@ def test_all_pages_of_orders_are_read(seller: Opened) -> None:
     assert seller.calls() == {f"GET {ORDER}": 3}
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_orders_that_move_while_they_are_read_take_none_away(limits: Settings, times: int) -> None:
+    with ebay() as market:
+        shop = market.vendor.shop  # type: ignore[attr-defined]
+        ids = [shop.sell({"listing_id": shop.add({})["listingId"]})["orderId"] for _ in range(250)]
+        moved: dict[int, str] = {}
+
+        def check() -> None:
+            # One of the first page becomes the last of all when the second is asked for.
+            asked = market.vendor.calls[f"GET {ORDER}"]
+            if asked % 2 and len(moved) < times and asked not in moved:
+                moved[asked] = ids[len(moved)]
+                market.vendor.clock.move(60)
+                shop.cancel({"order_id": moved[asked]})
+
+        with opened(limits, market, check=check) as seller:
+            if times == 1:
+                assert len({sale.order for sale in seller.account.orders(START)}) == 250
+            else:
+                with pytest.raises(Transient, match="changed while"):
+                    list(seller.account.orders(START))
+            assert seller.calls()[f"GET {ORDER}"] == (4 if times == 1 else 6)
+
+
 def test_nobody_asks_for_older_orders_than_there_are(seller: Opened) -> None:
     assert list(seller.account.orders(START - timedelta(days=3000))) == []
 
@@ -313,10 +346,10 @@ def test_a_token_that_ends_early_is_renewed_once(seller: Opened) -> None:
     seller.market.vendor.violations.clear()
 
 
-def test_a_consent_for_less_is_to_be_given_anew(settings: Settings) -> None:
+def test_a_consent_for_less_is_to_be_given_anew(limits: Settings) -> None:
     with ebay() as market:
         refresh = market.admin("consents", scopes=["https://api.ebay.com/oauth/api_scope/sell.inventory.readonly"])
-        with opened(settings, market, refresh) as seller:
+        with opened(limits, market, refresh) as seller:
             made = offer(seller)
             assert isinstance(read(seller, made["listingId"], reference=reference(made)), Seen)
             with pytest.raises(Reconnect):
@@ -346,8 +379,8 @@ def test_one_bad_listing_does_not_end_the_reading(seller: Opened) -> None:
     assert [type(found) for found in seller.account.read(asked)] == [Unseen, Seen]
 
 
-def test_a_connection_that_is_gone_has_no_credentials(settings: Settings) -> None:
-    with ebay() as market, opened(settings, market) as seller:
+def test_a_connection_that_is_gone_has_no_credentials(limits: Settings) -> None:
+    with ebay() as market, opened(limits, market) as seller:
         account = seller.marketplaces.account(uuid7(), "plat_ebay", seller.credentials)
         with pytest.raises(Reconnect, match="no credentials"):
             account.verify()

@@ -56,6 +56,16 @@ def test_a_page_on_demand_is_html(market: Market) -> None:
 
 
 @BOTH
+def test_half_an_answer_on_demand_is_no_json(market: Market) -> None:
+    with market() as there:
+        there.admin("faults", kind="garbled")
+        found = read(there)
+        assert found.status_code == 200
+        with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
+            found.json()
+
+
+@BOTH
 def test_a_fault_can_be_for_one_method_and_path(market: Market) -> None:
     with market() as there:
         there.admin("faults", kind="status", method="DELETE", path="/elsewhere")

@@ -241,3 +241,18 @@ def test_a_verifier_is_good_for_a_quarter_of_an_hour(market: Marketplace) -> Non
         oauth_signature=f"consumer-secret&{request['oauth_token_secret']}",
     )
     assert market.client.post("/oauth/access_token", headers=late).status_code == 401
+
+
+def test_another_sellers_listing_shows_less_and_is_not_edited(market: Marketplace, listing: str) -> None:
+    assert isinstance(market.vendor, Discogs)
+    market.vendor.shop.others.add(int(listing.rpartition("/")[2]))
+    found = market.client.get(listing).json()
+    assert (found["seller"]["username"], "external_id" in found) == ("another", False)
+    assert market.client.post(listing, json=WHOLE).status_code == 403
+    assert market.client.get("/users/seller/inventory").json()["pagination"]["items"] == 0
+
+
+def test_a_buyer_can_be_faster_than_an_edit(market: Marketplace, listing: str) -> None:
+    market.admin("faults", kind="sold", method="POST")
+    assert market.client.post(listing, json=WHOLE).status_code == 403
+    assert market.client.get(listing).json()["status"] == "Sold"

@@ -302,3 +302,41 @@ def test_a_wrong_currency_can_be_shown(market: Marketplace, offer: dict[str, Any
     market.admin("faults", kind="wrong_currency")
     found = market.client.get(f"{OFFERS}/{offer['offerId']}").json()
     assert found["pricingSummary"]["price"]["currency"] == "JPY"
+
+
+def test_browsing_takes_an_applications_token_and_converts(market: Marketplace) -> None:
+    old = market.admin("old-listings", price="30.00", marketplace="EBAY_GB")["listingId"]
+    path, query = "/buy/browse/v1/item/get_item_by_legacy_id", {"legacy_item_id": old}
+    assert market.client.get(path, params=query).status_code == 403
+    token = mint(market, grant_type="client_credentials", scope=SCOPE).json()["access_token"]
+    market.client.headers["Authorization"] = f"Bearer {token}"
+    there = market.client.get(path, params=query, headers={"X-EBAY-C-MARKETPLACE-ID": "EBAY_GB"}).json()
+    assert there["price"] == {"value": "30.00", "currency": "GBP"}
+    assert market.client.get(path, params=query).json()["price"] == {
+        "value": "45.00", "currency": "USD", "convertedFromValue": "30.00", "convertedFromCurrency": "GBP",
+    }  # fmt: skip
+
+
+def test_a_hold_a_stock_and_a_cancellation_show(market: Marketplace, offer: dict[str, Any]) -> None:
+    path = f"{OFFERS}/{offer['offerId']}"
+    market.admin("stock", listing_id=offer["listingId"], quantity=3)
+    market.admin("holds", listing_id=offer["listingId"])
+    found = market.client.get(path).json()
+    assert (found["availableQuantity"], found["listing"]["listingOnHold"]) == (3, True)
+    order = market.admin("sales", listing_id=offer["listingId"], quantity=2)
+    assert (order["lineItems"][0]["quantity"], order["lineItems"][0]["lineItemCost"]["value"]) == (2, "49.98")
+    market.admin("clock", seconds=60)
+    cancelled = market.admin("cancels", order_id=order["orderId"])
+    assert cancelled["cancelStatus"] == {"cancelState": "CANCELED"}
+    assert cancelled["lastModifiedDate"] > order["lastModifiedDate"]
+
+
+def test_a_fault_of_the_system_is_in_its_element_and_whoever_is_faster_withdraws(
+    market: Marketplace, offer: dict[str, Any]
+) -> None:
+    market.admin("faults", kind="system")
+    [failed] = market.client.post(BULK, json=price_update(offer["offerId"])).json()["responses"]
+    assert (failed["statusCode"], failed["errors"][0]["errorId"]) == (500, 25001)
+    market.admin("faults", kind="faster")
+    withdrawn = market.client.post(f"{OFFERS}/{offer['offerId']}/withdraw")
+    assert (withdrawn.status_code, error_of(withdrawn), market.violations) == (400, 25713, {})

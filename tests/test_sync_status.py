@@ -11,7 +11,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from uuid_utils.compat import uuid7
 
+from commands.connection import CreateConnection
 from commands.settings import Settings
 from commands.store import Store
 from domain import ids
@@ -21,7 +23,7 @@ from projections.inline import inline_projections
 from projections.sync import CallsLeft, calls_left
 from tests.clients import Key, make_key, serving
 from tests.importing import environment
-from tests.listings import DISCOGS, EBAY, Stall
+from tests.listings import DISCOGS, EBAY, SETTINGS, Stall
 
 _SAMPLE = re.compile(r"^deadwax_sync_(\w+)\{(.*)\} ([0-9.e+]+)$", re.MULTILINE)
 NOBODYS = "Nobody's Records"
@@ -110,6 +112,8 @@ def test_the_shell_tells_of_each_connection_and_of_what_is_left_to_ask(shop: Sta
 
 @pytest.mark.anyio
 async def test_metrics_tell_of_it_by_platform_and_never_whose_it_is(shop: Stall, plain_settings: Settings) -> None:
+    unverified = {"platform_uid": DISCOGS, **SETTINGS}
+    shop.do(CreateConnection(id=uuid7(), values=unverified, sealed=b"sealed"))
     trip(shop, "half-open", EBAY)
     limit(shop.url, "discogs", remaining=42)
     async with serving(plain_settings) as client:
@@ -122,7 +126,7 @@ async def test_metrics_tell_of_it_by_platform_and_never_whose_it_is(shop: Stall,
         ("listings", 'platform="ebay",state="due"'): 2,
         ("listings", 'platform="ebay",state="to_push"'): 1,
         ("listings", 'platform="ebay",state="to_end"'): 0,
-        # Nothing is due where nobody is connected.
+        # Nothing is due of a connection that does not work.
         **{("listings", f'platform="discogs",state="{state}"'): 0 for state in ("watched", "due", "to_push", "to_end")},
         ("calls_left", 'limit="discogs"'): 42,
         ("activity_total", 'platform="ebay",action="check",outcome="changed"'): 1,

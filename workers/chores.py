@@ -1,10 +1,13 @@
 """All that is done from time to time: one line a chore."""
 
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from commands.seals.sealer import seal_log
 from projections.activity import ActivityLog
+from projections.budget import Budget
 from projections.todo import Todo
+from projections.worker import WorkerConnection
 from workers.assets import AssetCollector
 from workers.images import Collector
 from workers.kinds import Tools
@@ -29,10 +32,16 @@ def chores(tools: Tools) -> list[Chore]:
         with ActivityLog(settings.database_url) as activity:
             activity.forget(settings.activity_days)
 
+    def forget_revisions() -> None:
+        # A day late: another process' clock may be behind.
+        with WorkerConnection(settings.database_url) as connection:
+            Budget(connection).forget((datetime.now(UTC) - timedelta(days=1)).date())
+
     return [
         Chore("leases", SWEEP_SECONDS, sweep),
         Chore("receipts", SWEEP_SECONDS, lambda: tools.bus.store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
         Chore("activity", SWEEP_SECONDS, forget_activity),
+        Chore("budgets", SWEEP_SECONDS, forget_revisions),
         Chore("rates", LOOK_SECONDS, rates.fetch),
         Chore("conversions", LOOK_SECONDS, rates.reconvert),
         Chore("seals", settings.seal_seconds, partial(seal_log, settings, tools.blobs)),

@@ -30,8 +30,12 @@ class Transient(MarketplaceError):
 
 class Limited(Transient):
     """A limit, theirs or ours, or a circuit breaker that is open: the request was not made, or is not to be repeated
-    before `after_seconds`.
+    before `after_seconds`. `by` is the key of the limit, None for a breaker.
     """
+
+    def __init__(self, message: str, after_seconds: float, by: str | None = None) -> None:
+        super().__init__(message, after_seconds)
+        self.by = by
 
 
 class Reconnect(MarketplaceError):

@@ -39,16 +39,19 @@ class Signature:
     def header(self, at: float) -> str:
         """Return the Authorization of a request that is made now, in seconds since 1970. Raises Reconnect."""
         if "token" in self._credentials:
-            return f"Discogs token={self._credentials['token']}"
-        token, secret = self._credentials.get("oauth_token"), self._credentials.get("oauth_token_secret")
-        if token is None or secret is None:
+            token = self._credentials["token"]
+            if not (token.isascii() and token.isprintable()):
+                raise Reconnect("This is no token of Discogs: it has letters and digits only.")
+            return f"Discogs token={token}"
+        key, secret = self._credentials.get("oauth_token"), self._credentials.get("oauth_token_secret")
+        if key is None or secret is None:
             raise Reconnect("There are no credentials.")
         if not (self._consumer_key and self._consumer_secret):
             raise Reconnect("DISCOGS_CONSUMER_KEY and DISCOGS_CONSUMER_SECRET are not set.")
         fields = {
             "oauth_consumer_key": self._consumer_key,
             "oauth_nonce": secrets.token_hex(16),
-            "oauth_token": token,
+            "oauth_token": key,
             "oauth_signature": f"{quote(self._consumer_secret, safe='')}&{quote(secret, safe='')}",
             "oauth_signature_method": "PLAINTEXT",
             "oauth_timestamp": f"{at:.0f}",

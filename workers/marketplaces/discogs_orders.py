@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import count
 
 from msgspec import Struct
 
@@ -11,7 +12,7 @@ from workers.marketplaces.discogs_api import DiscogsApi, Query
 from workers.marketplaces.discogs_listings import Price
 from workers.marketplaces.money import Implausible, amount
 
-PAGE, MAX_PAGES = 100, 200
+PAGE = 100
 
 
 class _Item(Struct):
@@ -54,7 +55,7 @@ class DiscogsOrders:
     def _all(self, moment: datetime) -> Sequence[_Order]:
         # An order that moves meanwhile comes to the front: the others are seen twice, and none is missed.
         found: dict[str, _Order] = {}
-        for number in range(1, MAX_PAGES + 1):
+        for number in count(1):
             query: Query = {"sort": "last_activity", "sort_order": "desc", "per_page": PAGE, "page": number}
             reply = self._api.asked("GET", "/marketplace/orders", query=query)
             if reply.status == 404 and number > 1:

@@ -166,6 +166,7 @@ class EbayAccount:
         reply = self._api.asked("GET", "fulfillment", "/order", query={"limit": 1}, is_trial=True)
         if reply.status != 200:
             raise refusal("show the orders", reply.status, error_ids(reply))
+        self._api.gate.read(reply, dict)
 
     def read(self, listings: Sequence[Listing]) -> Iterator[Seen | Unseen]:
         for listing in listings:

@@ -1,6 +1,7 @@
 """How eBay's APIs are asked: with whose token, out of which day's budget, and what their errors say."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -9,7 +10,7 @@ from msgspec import Struct
 
 from commands.settings import Settings
 from projections.budget import Spend
-from workers.marketplaces.base import Permanent, Reconnect, Transient
+from workers.marketplaces.base import MarketplaceError, Permanent, Reconnect, Transient
 from workers.marketplaces.gate import Gate
 from workers.web import Reply
 
@@ -26,8 +27,6 @@ BASES = {
 NOT_JUST_NOW = frozenset({25001, 25025, 2003, 3004, 3005})
 """A fault of eBay's own, or somebody else is at it."""
 NO_OFFER = 25713
-
-
 Query = Mapping[str, str | int]
 
 
@@ -43,6 +42,24 @@ class Error(Struct, rename="camel"):
 
 class Errors(Struct):
     errors: Sequence[Error] = ()
+
+
+class _Rate(Struct):
+    remaining: int
+    reset: datetime
+
+
+class _Resource(Struct):
+    rates: Sequence[_Rate] = ()
+
+
+class _Limit(Struct, rename="camel"):
+    api_name: str
+    resources: Sequence[_Resource] = ()
+
+
+class _Limits(Struct, rename="camel"):
+    rate_limits: Sequence[_Limit] = ()
 
 
 class EbayApi:
@@ -106,7 +123,40 @@ class EbayApi:
         def signed() -> Mapping[str, str]:
             return {"Authorization": f"Bearer {tokens.access(but=refused)}", "Accept": "application/json", **headers}
 
-        return self.gate.send(method, url, spends, headers=signed, body=body, is_trial=is_trial)
+        return self.gate.send(
+            method,
+            url,
+            spends,
+            headers=signed,
+            body=body,
+            is_trial=is_trial,
+            reset_seconds=lambda: self._reset_seconds(spends[0].key),
+        )
+
+    def _reset_seconds(self, key: str) -> float | None:
+        """Return how long a day's calls that are spent stay so, as eBay has it; None where it does not say."""
+
+        def signed() -> Mapping[str, str]:
+            return {"Authorization": f"Bearer {self._application.access()}", "Accept": "application/json"}
+
+        url = self._address("analytics", "/rate_limit/", None)
+        try:
+            reply = self.gate.send("GET", url, [self._spend("analytics")], headers=signed)
+            if reply.status != 200:
+                return None
+            limits = self.gate.read(reply, _Limits).rate_limits
+        except MarketplaceError:
+            return None
+        rates = [
+            rate
+            for limit in limits
+            if limit.api_name.lower() == key.rpartition(":")[2]
+            for resource in limit.resources
+            for rate in resource.rates
+            if rate.remaining <= 0
+        ]
+        now = self.gate.now()
+        return max(((rate.reset - now).total_seconds() for rate in rates if rate.reset > now), default=None)
 
     def _address(self, api: str, path: str, query: Query | None) -> str:
         return f"{self._url}{BASES[api]}{path}" + (f"?{urlencode(query)}" if query else "")

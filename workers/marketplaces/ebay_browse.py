@@ -6,12 +6,13 @@ from datetime import datetime
 from msgspec import Struct
 
 from domain.presence.listing import Listing, Seen, Unseen
-from workers.marketplaces.base import Permanent
+from workers.marketplaces.base import Limited, Permanent
 from workers.marketplaces.ebay_api import EbayApi, error_ids, refusal
 from workers.marketplaces.ebay_offers import CURRENCIES, tried
 from workers.marketplaces.money import Implausible, amount
 
 NOT_FOUND, UNAVAILABLE, GROUP = frozenset({11001, 11003}), 11004, 11006
+SPENT = "All calls of the day are spent that eBay has for listings which are no offers of its Inventory API."
 _MARKETPLACES = {currency: marketplace for marketplace, currency in CURRENCIES.items()} | {
     "USD": "EBAY_US",
     "EUR": "EBAY_DE",
@@ -51,6 +52,11 @@ class EbayBrowse:
         except Permanent as error:
             # It is the application's fault and no other listing's.
             return Unseen(listing.presence, str(error))
+        except Limited as error:
+            # Offers have a budget of their own, and are read on.
+            if error.by is None:
+                raise
+            return Unseen(listing.presence, SPENT)
         # So that it is not looked for by the same SKUs each time.
         reference = {"tried": tried(listing)}
         if reply.status == 200:

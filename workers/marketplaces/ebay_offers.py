@@ -226,6 +226,7 @@ class EbayOffers:
         """End an offer's listing; return whether it was up. Raises as `get`."""
         reply = self._api.asked("POST", "inventory", f"/offer/{quote(offer_id, safe='')}/withdraw")
         if reply.status == 200:
+            self._api.gate.read(reply, dict)
             return True
         ids = error_ids(reply)
         if NO_OFFER in ids or reply.status == 404:

@@ -24,6 +24,7 @@ TRIAL_SECONDS = 60.0
 """So long a call may take that a breaker is tried by, before another one tries."""
 BLOCK_SECONDS = 60.0
 MAX_BLOCK_SECONDS = 86_400.0
+TO_READ = frozenset({200, 207})
 
 
 def utc_now() -> datetime:
@@ -72,9 +73,11 @@ class Gate:
         headers: Callable[[], Mapping[str, str]],
         body: bytes | None = None,
         is_trial: bool = False,
+        reset_seconds: Callable[[], float | None] = lambda: None,
     ) -> Reply:
         """Return what the marketplace itself says: 2xx, or 4xx other than 429. The first of `spends` is what a 429
-        blocks; `headers` is asked once there is a turn; `is_trial` asks no breaker.
+        blocks, for `reset_seconds` where it does not say how long; `headers` is asked once there is a turn; `is_trial`
+        asks no breaker.
 
         Raises Transient (Limited where it was not asked at all, or too often), Unavailable, and what `headers` and
         `check` do.
@@ -93,16 +96,15 @@ class Gate:
         except (Unreachable, Unreadable) as error:
             raise self.failed(str(error)) from error
         if reply.status == 429:
-            raise self._limited(reply, spends[0])
+            raise self._limited(reply, spends[0], reset_seconds)
         if reply.status >= 500:
             message = f"The marketplace answered with status {reply.status}."
             raise self.failed(message, retry_after(reply.headers))
         if "html" in reply.headers.get("content-type", ""):
             # Not the marketplace itself but what stands before it: a page for browsers says nothing of our request.
             raise self.failed(f"A page was in the way (status {reply.status}).")
-        if self._failures:
-            self._budget.succeeded(self._connection)
-            self._failures = 0
+        if reply.status not in TO_READ:
+            self._went_well()
         return reply
 
     def failed(self, reason: str, after_seconds: float | None = None) -> Transient:
@@ -120,11 +122,15 @@ class Gate:
         return Transient(reason, after_seconds)
 
     def read(self, reply: Reply, kind: type[T]) -> T:
-        """Return what the answer says. Raises Transient where it is not of that form."""
+        """Return what an answer of status 200 or 207 says: until then it is not known whether it is good. Raises
+        Transient where it is not of that form.
+        """
         try:
-            return msgspec.json.decode(reply.body, type=kind)
+            found = msgspec.json.decode(reply.body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise self.failed("The answer is not what it should be.") from error
+        self._went_well()
+        return found
 
     def correct(self, key: str, pace_seconds: float | None, remaining: int, after_seconds: float) -> None:
         """Keep what an answer said of a paced key. See Budget.correct."""
@@ -143,7 +149,7 @@ class Gate:
         if turn.refused == BREAKER:
             raise Limited("It failed too often: it is left alone for a while.", turn.wait_seconds)
         if turn.refused is not None:
-            raise Limited("No more requests are left for now.", turn.wait_seconds)
+            raise Limited("No more requests are left for now.", turn.wait_seconds, turn.refused)
         # A trial that goes well closes the breaker whatever it had in mind.
         self._failures = 1 if is_trial else turn.failures
         left = turn.wait_seconds
@@ -153,14 +159,21 @@ class Gate:
             self._check()
             left -= step
 
-    def _limited(self, reply: Reply, spend: Spend) -> Limited:
+    def _limited(self, reply: Reply, spend: Spend, reset_seconds: Callable[[], float | None]) -> Limited:
         """It is no fault of the connection's: who spends of the same key waits, and the breaker stays as it is."""
         seconds = retry_after(reply.headers)
-        if seconds is None:
+        # Nobody else is to be refused while it is asked.
+        self.block(spend.key, BLOCK_SECONDS if seconds is None else seconds)
+        if seconds is None and (seconds := reset_seconds()) is None:
             seconds = BLOCK_SECONDS * (1 + self._timing.jitter() / 2)
         self.block(spend.key, seconds)
         self._let_go()
-        return Limited("The marketplace was asked too often.", seconds)
+        return Limited("The marketplace was asked too often.", seconds, spend.key)
+
+    def _went_well(self) -> None:
+        if self._failures:
+            self._budget.succeeded(self._connection)
+            self._failures = 0
 
     def _let_go(self) -> None:
         """Nothing was learnt of whether it works: another call may try that."""

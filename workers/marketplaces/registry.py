@@ -17,7 +17,7 @@ from workers.marketplaces.discogs_api import DiscogsApi, Signature
 from workers.marketplaces.ebay import EbayAccount, EbayApplication, EbayTokens
 from workers.marketplaces.ebay_api import EbayApi
 from workers.marketplaces.gate import Gate, Timing, utc_now
-from workers.web import USER_AGENT, Web
+from workers.web import ANSWER_SECONDS, USER_AGENT, Web
 
 
 def _go_on() -> None:
@@ -32,10 +32,11 @@ class Marketplaces:
         settings: Settings,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._settings = settings
         self._timing = Timing(clock, sleep)
-        self._web = Web()
+        self._web = Web(answer_seconds)
         self._vault = Vault(settings.secret_key, settings.previous_secret_key)
         self._ebay_application = EbayApplication(self._web, settings, self._seconds)
 
