@@ -15,6 +15,7 @@ from api import (
     audit,
     audit_stream,
     connections,
+    consents,
     docs,
     download_logs,
     downloads,
@@ -26,6 +27,7 @@ from api import (
     inventory,
     keys,
     media,
+    notifications,
     presences,
     product_batch,
     product_export,
@@ -39,6 +41,7 @@ from api.front import Front
 from api.hot import Hot
 from api.limits import Limits
 from api.metrics import metrics
+from api.outside import Outside
 from api.page_cache import PageCache
 from api.services import Services
 from api.uses import Uses
@@ -83,6 +86,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             *purchases.HANDLERS,
             *media.HANDLERS,
             *connections.HANDLERS,
+            *consents.HANDLERS,
+            *notifications.HANDLERS,
             *activity.HANDLERS,
             *reference.HANDLERS,
             *rates.HANDLERS,
@@ -132,6 +137,8 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(uses.close)
         tail = Tail(settings.database_url)
         stack.push_async_callback(tail.close)
+        outside = Outside(settings)
+        stack.callback(outside.close)
         limits = Limits(settings.redis_url, settings.rate_limit_per_minute)
         stack.push_async_callback(limits.close)
         yield Services(
@@ -145,6 +152,7 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
             pages=PageCache(settings.page_cache_mib * 1024**2),
             uses=uses,
             tail=tail,
+            outside=outside,
             threads=threads,
             download_threads=download_threads,
             turns=asyncio.Semaphore(settings.write_pool_size),

@@ -7,9 +7,11 @@ HttpError                 what HTTP itself can get wrong, whatever it is about
 ├── InvalidPage           404
 ├── InvalidCursor         404
 ├── BodyTimeout           408
+├── BadSignature          412
 ├── BodyTooLarge          413
 ├── UnsupportedMediaType  415
 ├── Throttled             429
+├── BadGateway            502
 └── BadRequest            400  (malformed JSON, query or header)
 """
 
@@ -92,6 +94,12 @@ class BodyTimeout(HttpError):
     status = 408
 
 
+class BadSignature(HttpError):
+    """It is not signed by whom it says it is from."""
+
+    status = 412
+
+
 class BodyTooLarge(HttpError):
     """The request body is too large."""
 
@@ -112,6 +120,12 @@ class Throttled(HttpError):
     def __init__(self, wait_seconds: int) -> None:
         message = f"Request was throttled. Expected available in {wait_seconds} seconds."
         super().__init__(message, {"Retry-After": str(wait_seconds)})
+
+
+class BadGateway(HttpError):
+    """The marketplace did not answer as it should."""
+
+    status = 502
 
 
 _DOMAIN: Mapping[type[DeadwaxError], int] = {

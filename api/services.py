@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from api.addresses import Addresses
 from api.limits import Limits
+from api.outside import Outside
 from api.page_cache import PageCache
 from api.requests import ApiRequest, request_id
 from api.uses import Uses
@@ -54,6 +55,7 @@ class Services(Struct, frozen=True, kw_only=True):
     pages: PageCache
     uses: Uses
     tail: Tail
+    outside: Outside
     threads: ThreadPoolExecutor
     download_threads: ThreadPoolExecutor
     turns: asyncio.Semaphore

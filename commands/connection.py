@@ -52,10 +52,13 @@ class RequestTest(_AboutConnection, frozen=True, kw_only=True):
 
 
 class BeginConsent(_AboutConnection, frozen=True, kw_only=True):
-    """Expect the seller back from the platform's page until then, with the state of this digest."""
+    """Expect the seller back from the platform's page until then, with the state of this digest. `sealed` is what their
+    answer is opened with; None: nothing is needed.
+    """
 
     state_digest: bytes
     until: datetime
+    sealed: bytes | None = None
 
 
 class NoteVerified(_AboutConnection, frozen=True, kw_only=True):
@@ -104,8 +107,8 @@ def request_test(command: RequestTest, work: Work) -> Saved:
 def begin_consent(command: BeginConsent, work: Work) -> Saved:
     """Raises NotFound."""
     state = _load(command, work)
-    values = (command.state_digest, state.id, state.organization, command.until)
-    return work.save([], steps=[Step("begin_consent(%b, %b, %b, %b)", values)])
+    values = (command.state_digest, state.id, state.organization, command.until, command.sealed)
+    return work.save([], steps=[Step("begin_consent(%b, %b, %b, %b, %b::bytea)", values)])
 
 
 def note_verified(command: NoteVerified, work: Work) -> Saved:

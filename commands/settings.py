@@ -110,9 +110,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         "https://auth.ebay.com"
     )
     discogs_consumer_key: Annotated[
-        str, Setting("DISCOGS_CONSUMER_KEY", "This deployment's application at Discogs, for sellers to consent to")
+        str, Setting("DISCOGS_CONSUMER_KEY", "This deployment's application at Discogs; empty: personal tokens alone")
     ] = ""
     discogs_consumer_secret: Annotated[str, Setting("DISCOGS_CONSUMER_SECRET", "Its secret", secret=True)] = ""
+    discogs_auth_url: Annotated[HttpUrl, Setting("DISCOGS_AUTH_URL", "Where sellers consent at Discogs")] = (
+        "https://www.discogs.com"
+    )
     discogs_api_url: Annotated[HttpUrl, Setting("DISCOGS_API_URL", "Where Discogs' API is")] = "https://api.discogs.com"
     smtp_url: Annotated[SmtpUrl, Setting("SMTP_URL", "Mail server; empty: mails are files in the data folder")] = ""
     mail_from: Annotated[MailAddress, Setting("MAIL_FROM", "Address that mails are sent from")] = "deadwax@localhost"

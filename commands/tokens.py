@@ -1,4 +1,4 @@
-"""The token in a download link: made of a purchase's id and the server's secret, so that it need not be kept."""
+"""Tokens that are made of an id and the server's secret, so that they need not be kept."""
 
 import base64
 import hashlib
@@ -10,9 +10,16 @@ TOKEN_BYTES = 18
 
 
 def download_token(secret: str, purchase: UUID) -> str:
-    """Return the token, the same one each time: base64url without padding."""
+    """Return the token in a purchase's download link, the same one each time: base64url without padding."""
     mac = hmac.digest(secret.encode(), b"download" + purchase.bytes, "sha256")
     return base64.urlsafe_b64encode(mac[:TOKEN_BYTES]).decode()
+
+
+def verification_token(secret: str, connection: UUID) -> str:
+    """Return what eBay and we alone know of where a connection's notifications go: 44 of A-Z, a-z, 0-9, - and _."""
+    mac = hmac.digest(secret.encode(), b"notifications" + connection.bytes, "sha256")
+    # Of 33 bytes, as base64 goes without padding.
+    return base64.urlsafe_b64encode(mac + mac[:1]).decode()
 
 
 def digest_of(token: str) -> bytes:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 from msgspec import Struct
 
 from domain import ids
 from domain.connection.connection import Connection
+from domain.connection.events import ConnectionVerified
 from domain.connection.form import CAPABILITIES, MANUAL, Capabilities
 from domain.event import Change, Projected, Step
 from domain.platforms import PLATFORM
@@ -20,6 +21,9 @@ from projections.presence_document import PresencePlatform
 
 KIND = "connection"
 """What `todo` calls a connection that is to be tried."""
+SUBSCRIPTION = "subscription"
+"""What `todo` calls a connection that its platform is to send notifications of."""
+NOTIFIES = frozenset({"plat_ebay"})
 _SQL = queries("connection")
 _encode = msgspec.json.Encoder().encode
 
@@ -51,12 +55,20 @@ class Row(NamedTuple):
     platform_uid: str
 
 
+def subscription_of(connection: UUID) -> UUID:
+    """Return what `todo` calls the setting up of a connection's notifications."""
+    return uuid5(connection, SUBSCRIPTION)
+
+
 class Returned(NamedTuple):
-    """Whose consent a state stood for; `is_in_time` says whether it still does."""
+    """Whose consent a state stood for; `is_in_time` says whether it still does. `sealed` is what the answer is opened
+    with, None where it needs nothing.
+    """
 
     connection: UUID
     organization: UUID
     is_in_time: bool
+    sealed: bytes | None
 
 
 def connection_document(state: Connection) -> str:
@@ -83,7 +95,7 @@ def connection_document(state: Connection) -> str:
 
 
 class ConnectionsProjection:
-    """Keeps `connection_list`, and in `todo` the connections that are to be tried."""
+    """Keeps `connection_list`, and in `todo` the connections that are to be tried, or to be sent notifications of."""
 
     def project(self, changes: Sequence[Change]) -> Projected:
         steps: list[Step] = []
@@ -94,7 +106,7 @@ class ConnectionsProjection:
                 continue
             if change.after is None:
                 gone = (state.id,)
-                calls = ("drop_connection(%b)", "drop_activity(%b)", "owe_no_more(%b)")
+                calls = ("drop_connection(%b)", "drop_activity(%b)", "owe_no_more(%b)", "unsubscribe(%b)")
                 steps += [Step(call, gone) for call in calls]
                 continue
             document = documents[state.id] = connection_document(state)
@@ -107,6 +119,9 @@ class ConnectionsProjection:
                 steps.append(Step("owe(%b, %b, %s, %b)", (state.id, state.organization, KIND, state.updated)))
             elif was_owed and not state.is_test_owed:
                 steps.append(Step("owe_no_more(%b)", (state.id,)))
+            if state.platform_uid in NOTIFIES and any(isinstance(event, ConnectionVerified) for event in change.events):
+                work = (state.id, state.organization, subscription_of(state.id), SUBSCRIPTION, state.updated)
+                steps.append(Step("subscribe(%b, %b, %b, %s, %b)", work))
         return Projected(steps, documents)
 
 
@@ -129,4 +144,7 @@ async def detail(reader: Reader, organization: UUID, id: UUID) -> Row | None:
 async def returned(reader: Reader, state_digest: bytes) -> Returned | None:
     """Return whose consent the state stands for, the first time it is asked; None where it stands for none."""
     found = await reader.row(_SQL["returned"], [state_digest])
-    return None if found is None else Returned(*found)
+    if found is None:
+        return None
+    connection, organization, is_in_time, sealed = found
+    return Returned(connection, organization, is_in_time, None if sealed is None else bytes(sealed))

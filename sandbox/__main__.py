@@ -15,6 +15,8 @@ PORTS = {"ebay": 8181, "discogs": 8182}
 def main() -> None:
     clock = Clock()
     ebay, discogs = Ebay(clock), Discogs(clock)
+    # On one machine there is no https.
+    ebay.notifications.allows_http = True
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -40,7 +42,8 @@ def _welcome(ebay_url: str, discogs_url: str, ebay: Ebay, discogs: Discogs) -> s
 
   eBay     {ebay_url}   client id {ebay.tokens.client_id}, secret {ebay.tokens.client_secret}, \
 RuName {ebay.tokens.ru_name}
-  Discogs  {discogs_url}   personal token {discogs.token}, seller {discogs.shop.username}, \
+  Discogs  {discogs_url}   consumer key {discogs.oauth.consumer[0]}, secret {discogs.oauth.consumer[1]}
+                                   personal token {discogs.token}, seller {discogs.shop.username}, \
 currency {discogs.shop.currency}
 
   Put a listing up:   {listing} {ebay_url}/_sandbox/listings
@@ -50,6 +53,8 @@ currency {discogs.shop.currency}
 {ebay_url}/_sandbox/faults
   Where eBay leads back to: curl -X POST -d '{{"callback_url": "http://…"}}' {ebay_url}/_sandbox/application
                       (now {ebay.tokens.callback_url})
+  Tell what eBay tells: curl -X POST -d '{{"topic": "MARKETPLACE_ACCOUNT_DELETION"}}' {ebay_url}/_sandbox/notifications
+                      (of sales it tells by itself, where it was asked to)
   What there is:      curl {ebay_url}/_sandbox/state
   What was wrong:     curl {ebay_url}/_sandbox/
 """

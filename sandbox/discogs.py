@@ -58,11 +58,14 @@ class Discogs(Vendor):
         self.token = "discogs-token"  # noqa: S105 - it opens a test server
         self.shop = DiscogsShop(clock, username, currency)
         self.buyer_currency = buyer_currency
-        self.oauth = DiscogsOAuth(clock)
+        self.oauth = DiscogsOAuth(clock, username)
         self._requests: defaultdict[str, deque[datetime]] = defaultdict(deque)
         self._limits: dict[str, tuple[int, int]] = {}
 
     def answer(self, request: Request) -> Reply:
+        if request.path == "/oauth/authorize":
+            # On www.discogs.com, where browsers are: neither counted nor refused for what they call themselves.
+            return self.oauth.answer(request)
         agent = request.headers.get("user-agent", "")
         if not agent or _LIBRARY.match(agent):
             raise Refusal(Reply(403, hangs=0.0), "user_agent")
@@ -293,7 +296,12 @@ class Discogs(Vendor):
             "sales": self.shop.sell,
             "statuses": self.shop.set_status,
             "settle": self.shop.settle,
+            "revoke": self._revoke,
         }
+
+    def _revoke(self, _: dict[str, Any]) -> Any:
+        self.oauth.revoke()
+        return {}
 
 
 def _converted(amount: Decimal, own: str, shown: str) -> Decimal:

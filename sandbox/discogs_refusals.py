@@ -3,6 +3,7 @@
 from sandbox.wire import Refusal, answered
 
 MESSAGES = {
+    400: "Invalid request.",
     401: "You must authenticate to access this resource.",
     403: "You don't have permission to access this resource.",
     404: "The request resource was not found.",

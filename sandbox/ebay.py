@@ -1,4 +1,5 @@
-"""A double of eBay's Sell APIs (Inventory, Fulfillment), Browse by legacy id and Analytics, for one seller.
+"""A double of eBay's Sell APIs (Inventory, Fulfillment), Browse by legacy id, Analytics and Notification, for one
+seller.
 
 Here is who is let in, how often a day, and what happens beside the APIs.
 """
@@ -11,13 +12,20 @@ from typing import Any
 from sandbox import ebay_browse, ebay_fulfillment
 from sandbox.clock import Clock, utc
 from sandbox.ebay_inventory import Inventory
+from sandbox.ebay_notifications import ORDER, Notifications
 from sandbox.ebay_shop import EbayShop
 from sandbox.ebay_tokens import SCOPE, Tokens
 from sandbox.ebay_wire import error, refused
 from sandbox.vendor import Vendor
 from sandbox.wire import Reply, Request, answered
 
-CALLS_A_DAY = {"inventory": 2_000_000, "fulfillment": 100_000, "browse": 5_000, "analytics": 5_000}
+CALLS_A_DAY = {
+    "inventory": 2_000_000,
+    "fulfillment": 100_000,
+    "browse": 5_000,
+    "analytics": 5_000,
+    "notification": 10_000,
+}
 
 
 class Ebay(Vendor):
@@ -29,6 +37,7 @@ class Ebay(Vendor):
         self.tokens = Tokens(clock)
         self.shop = EbayShop(clock)
         self._inventory = Inventory(self.shop, clock, self.violations)
+        self.notifications = Notifications(clock, self.violations)
         self.calls_a_day = dict(CALLS_A_DAY)
         self._today: Counter[tuple[date, str]] = Counter()
 
@@ -49,6 +58,9 @@ class Ebay(Vendor):
                 return ebay_fulfillment.order_page(self.shop, request, self.clock.now())
             case "browse" if path == ebay_browse.PATH and method == "GET":
                 return ebay_browse.item(self.shop, request)
+            case "notification":
+                scopes, is_user = self.tokens.scopes_of(request.headers["authorization"]) or (frozenset(), False)
+                return self.notifications.answer(request, scopes, is_user=is_user)
             case "analytics" if path == "/developer/analytics/v1_beta/rate_limit/" and method == "GET":
                 return self._rate_limits()
         raise refused(404, 2002, "Resource not found", "path")
@@ -92,13 +104,16 @@ class Ebay(Vendor):
             "offers": [*self.shop.offers.values()],
             "orders": self.shop.orders,
             "old_listings": self.shop.old_listings,
+            **self.notifications.state(),
         }
 
     def deeds(self) -> Mapping[str, Callable[[dict[str, Any]], Any]]:
         return {
             "listings": self.shop.add,
             "old-listings": self.shop.add_old,
-            "sales": self.shop.sell,
+            "sales": self._sell,
+            "notifications": self._notify,
+            "notification-settings": self._set_notifications,
             "ends": self.shop.end,
             "holds": self.shop.hold,
             "stock": self.shop.stock,
@@ -108,6 +123,29 @@ class Ebay(Vendor):
             "application": self._set_application,
             "limits": self._set_limits,
         }
+
+    def _sell(self, body: dict[str, Any]) -> Any:
+        """Have a buyer buy, and tell whoever wants to know."""
+        order = self.shop.sell(body)
+        for line in order["lineItems"]:
+            told = {"orderId": order["orderId"], "lineItemId": line["lineItemId"], "buyer": order["buyer"]}
+            self.notifications.publish(ORDER, told)
+        return order
+
+    def _notify(self, body: dict[str, Any]) -> Any:
+        """Send a notification of any topic to all destinations, whoever subscribed."""
+        for destination in [*self.notifications.destinations]:
+            self.notifications.send(destination, body["topic"], body.get("data", {}))
+        return {"destinations": len(self.notifications.destinations)}
+
+    def _set_notifications(self, body: dict[str, Any]) -> Any:
+        """Say whether endpoints without https are taken, and how long is waited before one is told again."""
+        self.notifications.allows_http = bool(body.get("allow_http", self.notifications.allows_http))
+        self.notifications.retry_seconds = float(body.get("retry_seconds", self.notifications.retry_seconds))
+        return self.notifications.state()
+
+    def close(self) -> None:
+        self.notifications.close()
 
     def _expire(self, body: dict[str, Any]) -> Any:
         """End all access tokens; with `revoke` the seller's consent too, as a new password of theirs does."""

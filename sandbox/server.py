@@ -76,6 +76,7 @@ class Server:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        self.vendor.close()
 
 
 @contextmanager

@@ -47,6 +47,9 @@ class Vendor(ABC):
     def failing(self, status: int) -> Any:
         """Return the body of an error of theirs."""
 
+    def close(self) -> None:  # noqa: B027 - most have nothing to end
+        """End what goes on beside the answers."""
+
     def dressed(self, request: Request, reply: Reply) -> Reply:  # noqa: ARG002 - what vendors add headers by
         """Return the reply with what the vendor says with each."""
         return reply

@@ -24,6 +24,7 @@ from commands.connection import DeleteConnection
 from commands.settings import Settings, declared
 from commands.store import Store
 from commands.vault import Unsealable, Vault
+from commands.web import Web
 from commands.work import Context
 from domain import ids
 from projections.credential import Credentials
@@ -36,7 +37,6 @@ from workers.leases import Lease
 from workers.marketplaces.ebay import EbayTokens
 from workers.marketplaces.registry import Marketplaces
 from workers.runner import Overtaken, Postponed
-from workers.web import Web
 
 pytestmark = pytest.mark.anyio
 
@@ -135,7 +135,7 @@ async def test_a_connection_shows_everything_but_what_opens_it(api: httpx.AsyncC
     assert (made["interval_minutes"], made["push_prices"], made["auto_delist"], made["markup_percent"]) == (
         30, True, False, 0,
     )  # fmt: skip
-    assert made["capabilities"]["authorize"] is False
+    assert made["capabilities"]["authorize"] is True
     assert owed(secretive) == ["connection"]
     page = (await api.get(PATH)).json()
     assert (page["count"], page["results"]) == (1, [made])
@@ -365,12 +365,7 @@ async def test_a_state_is_good_for_ten_minutes(secretive: Settings, key: Key, ma
         assert (await shown(api, made))["status"] == "unauthorized"
 
 
-async def test_only_what_is_connected_by_consent_is_authorized_and_only_where_it_is_set_up(
-    api: httpx.AsyncClient, plain_settings: Settings, key: Key
-) -> None:
-    made = await connect(api)
-    refused = await api.post(f"{PATH}{made['uid']}/authorize/")
-    assert refused.json() == {"non_field_errors": ["This platform is connected with a token."]}
+async def test_a_platform_is_authorized_only_where_it_is_set_up(plain_settings: Settings, key: Key) -> None:
     async with serving(replace(plain_settings, secret_key=SECRET), key.text) as bare:
         made = await connect(bare, platform_uid="plat_ebay")
         refused = await bare.post(f"{PATH}{made['uid']}/authorize/")

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
 from commands.settings import Settings
 from domain.presence.listing import Listing, Sale, Seen, Unseen
 from tests.accounts import Opened, listing, opened
-from tests.marketplaces import START, Marketplace, discogs
+from tests.discogs_consent import consented
+from tests.marketplaces import START, discogs
 from workers.marketplaces.base import Permanent, Reconnect, Transient
 
 LISTINGS, INVENTORY, ORDERS = "/marketplace/listings", "/users/seller/inventory", "/marketplace/orders"
@@ -227,29 +226,6 @@ def test_pages_of_orders_are_read_until_they_are_older(seller: Opened) -> None:
     assert seller.calls() == {f"GET {ORDERS}": 2}
     assert len(list(seller.account.orders(START))) == 350
     assert seller.calls() == {f"GET {ORDERS}": 4}
-
-
-def consented(market: Marketplace) -> dict[str, str]:
-    """Go the three steps of OAuth 1.0a; return what opens the account then."""
-
-    def signed(**fields: str) -> dict[str, str]:
-        said = {"oauth_consumer_key": "consumer-key", "oauth_signature_method": "PLAINTEXT", **fields}
-        return {"Authorization": "OAuth " + ", ".join(f'{name}="{value}"' for name, value in said.items())}
-
-    def form(answer: httpx.Response) -> dict[str, str]:
-        return {name: values[0] for name, values in parse_qs(answer.text).items()}
-
-    client = market.client
-    asked = form(client.get("/oauth/request_token", headers=signed(oauth_signature="consumer-secret&")))
-    back = client.get("/oauth/authorize", params={"oauth_token": asked["oauth_token"]}).headers["location"]
-    signature = f"consumer-secret&{asked['oauth_token_secret']}"
-    proven = signed(
-        oauth_token=asked["oauth_token"],
-        oauth_verifier=parse_qs(urlsplit(back).query)["oauth_verifier"][0],
-        oauth_signature=signature,
-    )
-    found = form(client.post("/oauth/access_token", headers=proven))
-    return {name: found[name] for name in ("oauth_token", "oauth_token_secret")}
 
 
 def test_a_consent_opens_the_account_as_a_token_does(limits: Settings) -> None:

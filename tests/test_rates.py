@@ -19,6 +19,7 @@ from commands.presence import CreatePresence, DeletePresence
 from commands.product import CreateProduct, DeleteProduct
 from commands.settings import Settings
 from commands.store import Store
+from commands.web import Unreachable, Unreadable, Web
 from commands.work import Context
 from domain.currencies import CURRENCIES, MINOR_UNITS
 from domain.presence import presence as presences
@@ -30,7 +31,6 @@ from projections.rates import Rates
 from tests.clients import create, create_presence, presences_of
 from tests.scenario import ORGANIZATION
 from workers.rates import RatesWork, Refused, ecb, frankfurter
-from workers.web import Unreachable, Unreadable, Web
 
 TODAY = datetime.now(UTC).date()
 CONTEXT = Context(ORGANIZATION, "key_1", "request-1")

@@ -1,6 +1,5 @@
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -203,44 +202,6 @@ def test_yen_have_no_places() -> None:
     with discogs(currency="JPY") as market:
         assert market.client.post(LISTINGS, json={**WHOLE, "price": 2500}).status_code == 201
         assert market.client.post(LISTINGS, json={**WHOLE, "price": 2500.5}).status_code == 422
-
-
-def signed(**fields: str) -> dict[str, str]:
-    said = {"oauth_consumer_key": "consumer-key", "oauth_signature_method": "PLAINTEXT", **fields}
-    return {"Authorization": "OAuth " + ", ".join(f'{name}="{value}"' for name, value in said.items())}
-
-
-def test_oauth_goes_in_three_steps_and_its_tokens_act_for_the_seller(market: Marketplace) -> None:
-    client = market.client
-    asked = signed(oauth_signature="consumer-secret&", oauth_callback="https://shop.example/callback", oauth_nonce="1")
-    request = {k: v[0] for k, v in parse_qs(client.get("/oauth/request_token", headers=asked).text).items()}
-    consent = client.get("/oauth/authorize", params={"oauth_token": request["oauth_token"]})
-    assert consent.status_code == 302
-    back = parse_qs(urlsplit(consent.headers["location"]).query)
-    proven = {"oauth_token": request["oauth_token"], "oauth_verifier": back["oauth_verifier"][0]}
-    signature = f"consumer-secret&{request['oauth_token_secret']}"
-    answer = client.post("/oauth/access_token", headers=signed(**proven, oauth_signature=signature))
-    access = {k: v[0] for k, v in parse_qs(answer.text).items()}
-    right = signed(oauth_token=access["oauth_token"], oauth_signature=f"consumer-secret&{access['oauth_token_secret']}")
-    assert client.get("/oauth/identity", headers=right).json()["username"] == "seller"
-    wrong = signed(oauth_token=access["oauth_token"], oauth_signature="consumer-secret&guessed")
-    assert client.get("/oauth/identity", headers=wrong).status_code == 401
-    again = client.post("/oauth/access_token", headers=signed(**proven, oauth_signature=signature))
-    assert again.status_code == 401
-
-
-def test_a_verifier_is_good_for_a_quarter_of_an_hour(market: Marketplace) -> None:
-    assert isinstance(market.vendor, Discogs)
-    asked = signed(oauth_signature="consumer-secret&")
-    request = {k: v[0] for k, v in parse_qs(market.client.get("/oauth/request_token", headers=asked).text).items()}
-    market.client.get("/oauth/authorize", params={"oauth_token": request["oauth_token"]})
-    market.admin("clock", seconds=15 * 60 + 1)
-    late = signed(
-        oauth_token=request["oauth_token"],
-        oauth_verifier="verifier-1",
-        oauth_signature=f"consumer-secret&{request['oauth_token_secret']}",
-    )
-    assert market.client.post("/oauth/access_token", headers=late).status_code == 401
 
 
 def test_another_sellers_listing_shows_less_and_is_not_edited(market: Marketplace, listing: str) -> None:

@@ -102,6 +102,14 @@ def there(port: int, key: str, purchase: str) -> dict[str, dict[str, str]]:
     return {f"{method} {path}": at for path, (methods, at) in found.items() for method in methods.split()}
 
 
+def notified(port: int, key: str) -> dict[str, dict[str, str]]:
+    """Make a connection, which takes an administrator; return the parameters of what marketplaces themselves call."""
+    url = f"http://127.0.0.1:{port}/api/v1/marketplace-connections/"
+    made = httpx.post(url, json={"platform_uid": "plat_ebay"}, headers={"Authorization": f"Bearer {key}"}).json()
+    path = "/api/v1/marketplace-connections/{uid}/notifications/"
+    return {f"{method} {path}": {"path.uid": made["uid"]} for method in ("GET", "POST")}
+
+
 def configuration(parameters: dict[str, dict[str, str]]) -> str:
     lines = ["[checks.positive_data_acceptance]", f"expected-statuses = {TAKEN}"]
     for operation in sorted(parameters.keys() | MAY_REFUSE):
@@ -142,7 +150,8 @@ def test_answers_are_what_the_document_says(port: int, key: Key, database_url: s
     with bus_of(database_url) as bus:
         purchase = ids.uid(ids.PURCHASE, sold(bus, key.organization))
     careful = make_key(database_url, scopes=("read", "write"), of=key.organization).text
-    (tmp_path / "schemathesis.toml").write_text(configuration(there(port, careful, purchase)))
+    parameters = {**there(port, careful, purchase), **notified(port, key.text)}
+    (tmp_path / "schemathesis.toml").write_text(configuration(parameters))
     phases = "--phases=examples,coverage,fuzzing"
     made = schemathesis(tmp_path, port, careful, 18, phases, EVERYTHING_BUT_KEYS, "--max-examples=5")
     made += schemathesis(tmp_path, port, careful, 4, "--phases=stateful", EVERYTHING_BUT_KEYS, "--max-examples=5")

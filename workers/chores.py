@@ -6,6 +6,7 @@ from functools import partial
 from commands.seals.sealer import seal_log
 from projections.activity import ActivityLog
 from projections.budget import Budget
+from projections.notification import Subscribers
 from projections.todo import Todo
 from projections.worker import WorkerConnection
 from workers.assets import AssetCollector
@@ -32,12 +33,17 @@ def chores(tools: Tools) -> list[Chore]:
         with ActivityLog(settings.database_url) as activity:
             activity.forget(settings.activity_days)
 
+    def sweep_doors() -> None:
+        with Subscribers(settings.database_url) as subscribers:
+            subscribers.sweep()
+
     def forget_revisions() -> None:
         # A day late: another process' clock may be behind.
         with WorkerConnection(settings.database_url) as connection:
             Budget(connection).forget((datetime.now(UTC) - timedelta(days=1)).date())
 
     return [
+        Chore("doors", SWEEP_SECONDS, sweep_doors),
         Chore("leases", SWEEP_SECONDS, sweep),
         Chore("receipts", SWEEP_SECONDS, lambda: tools.bus.store.forget_receipts(RECEIPTS_KEPT_SECONDS)),
         Chore("activity", SWEEP_SECONDS, forget_activity),

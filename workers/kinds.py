@@ -16,6 +16,7 @@ from workers.mail import MailWork, Office
 from workers.marketplaces.registry import Marketplaces
 from workers.rounds import RoundWork
 from workers.runner import Kind
+from workers.subscriptions import SubscriptionWork
 from workers.sync import Desk
 from workers.turns import Turns
 
@@ -39,11 +40,13 @@ def sync_kinds(desk: Desk) -> list[Kind]:
 def kinds(tools: Tools) -> list[Kind]:
     image = partial(SmallSizes.take, tools.settings.database_url, tools.blobs)
     marketplaces, turns = Marketplaces(tools.settings), Turns(PACES["sync"].threads_of(tools.settings))
+    subscription = partial(SubscriptionWork.take, tools.bus, tools.settings, marketplaces)
     return [
         # It counts its own attempts, and ends as failed.
         Kind(imports.KIND, partial(ImportWork.take, tools.bus, tools.blobs), max_fruitless=None, lane="long"),
         Kind(images.KIND, image, lane="long"),
         Kind(connection.KIND, partial(ConnectionWork.take, tools.bus, tools.settings, marketplaces)),
+        Kind(connection.SUBSCRIPTION, subscription, lane="sync"),
         *sync_kinds(Desk(tools.settings, tools.bus, marketplaces, turns)),
         Kind(purchase.KIND, partial(MailWork.take, Office.opened(tools.settings, tools.bus))),
     ]

@@ -13,11 +13,11 @@ import structlog
 from commands.bus import Bus
 from commands.presence import ReconvertPresence
 from commands.settings import Settings
+from commands.web import Unreachable, Unreadable, Web
 from commands.work import Context
 from domain.errors import DeadwaxError, NotFound
 from domain.rates import EURO, DayRates, Implausible, day_rates
 from projections.rates import Rates
-from workers.web import Unreachable, Unreadable, Web
 
 FETCHED_FOR_SECONDS = 12 * 3600.0
 LOOK_SECONDS = 900.0

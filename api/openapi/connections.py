@@ -34,16 +34,16 @@ def _shown(state: Connection) -> Any:
     return msgspec.json.decode(connection_document(state))
 
 
-_EXAMPLE = _shown(_STATE)
+EXAMPLE = _shown(_STATE)
 _NEW = _shown(replace(_STATE, status="checking", tested=None))
-_UID = replace(UID, example=_EXAMPLE["uid"])
+_UID = replace(UID, example=EXAMPLE["uid"])
 _TAG = "Marketplace connections"
 _CONNECTION = Noun(
     one="a marketplace connection",
     many="marketplace connections",
     tag=_TAG,
     schema="MarketplaceConnection",
-    example=_EXAMPLE,
+    example=EXAMPLE,
     uid=_UID,
 )
 MEANINGS = {
@@ -103,8 +103,10 @@ AUTHORIZE = Operation(
     id="authorizeMarketplaceConnection",
     summary="Have a seller consent",
     tag=_TAG,
-    description="For platforms whose capability `authorize` is true: send the seller's browser to the address. Each is"
-    " for one consent, within ten minutes. eBay offers no PKCE; the state is what binds the answer to the question.",
+    description="For platforms whose capability `authorize` is true, where the deployment has an application there:"
+    " send the seller's browser to the address. Each is for one consent, within ten minutes. eBay offers no PKCE and"
+    " Discogs' OAuth 1.0a has none: the state is what binds the answer to the question. Discogs is asked for a token"
+    " at once, so that this is a 503 while it is away.",
     parameters=(_UID,),
     answers={
         200: Answered(
@@ -116,7 +118,7 @@ AUTHORIZE = Operation(
             },
         )
     },
-    problems=(404,),
+    problems=(404, 502),
 )
 CALLBACK = Operation(
     id="returnFromMarketplace",
@@ -125,7 +127,9 @@ CALLBACK = Operation(
     is_public=True,
     parameters=(
         Parameter(name="state", description="What the consent began with; it works once."),
-        Parameter(name="code", description="What the tokens are got for."),
+        Parameter(name="code", description="What eBay's tokens are got for."),
+        Parameter(name="oauth_token", description="The token that the seller was sent to Discogs with."),
+        Parameter(name="oauth_verifier", description="What Discogs' token is got for."),
     ),
     answers={200: Answered(description="A page for the seller.", media_type="text/html")},
     problems=(503,),

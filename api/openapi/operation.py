@@ -126,6 +126,10 @@ PROBLEMS: Mapping[int, tuple[str, Any]] = {
         "Our fault; the X-Request-Id finds it in the log.",
         {"detail": "Internal server error."},
     ),
+    502: (
+        "The marketplace did not answer as it should.",
+        {"detail": "The marketplace did not answer as it should."},
+    ),
     503: ("An engine cannot be reached right now.", {"detail": "A service this needs cannot be reached right now."}),
 }
 NOT_MODIFIED = Answered(description="What If-None-Match names is still what there is.", headers=("ETag",))

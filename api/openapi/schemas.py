@@ -1,6 +1,6 @@
 """The components of the OpenAPI document, put together."""
 
-from api.openapi import connections, history, product_batch, rates
+from api.openapi import connections, history, notifications, product_batch, rates
 from api.openapi.bodies import bodies
 from api.openapi.objects import objects
 from api.openapi.operation import Schema
@@ -17,6 +17,7 @@ def components() -> dict[str, Schema]:
         **history.schemas(),
         **rates.SCHEMAS,
         **connections.SCHEMAS,
+        **notifications.SCHEMAS,
         **_REFERENCE,
         **_REFUSALS,
         **_DEPLOYMENT,

@@ -34,7 +34,9 @@ CAPABILITIES: Mapping[str, Capabilities] = {
     "plat_ebay": Capabilities(
         read_listings=True, write_prices=True, end_listings=True, read_orders=True, authorize=True
     ),
-    "plat_discogs": Capabilities(read_listings=True, write_prices=True, end_listings=True, read_orders=True),
+    "plat_discogs": Capabilities(
+        read_listings=True, write_prices=True, end_listings=True, read_orders=True, authorize=True
+    ),
 }
 """Those that there is a connector of. `authorize`: the seller consents on the platform's own page."""
 SECRETS: Mapping[str, str] = {"plat_ebay": "refresh_token", "plat_discogs": "token"}
@@ -85,8 +87,8 @@ def platform_errors(platform_uid: str) -> dict[str, Any]:
 _SETTINGS: dict[str, Field] = {
     "name": Text(nullable=True, max_length=255, description="What tells it apart for people.", example="Main shop"),
     "credentials": Credentials(
-        description="What opens the account: `token` of Discogs (a personal one), `refresh_token` of eBay, where the"
-        " seller did not consent at `authorize`. Kept sealed and never shown.",
+        description="What opens the account where the seller does not consent at `authorize`: `token` of Discogs (a"
+        " personal one), `refresh_token` of eBay. Kept sealed and never shown.",
         example={"token": "abcdefghijklmnop"},
     ),
     "interval_minutes": Whole(

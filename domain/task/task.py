@@ -24,6 +24,7 @@ UID_PREFIXES: Mapping[str, str] = {
     "connection": ids.CONNECTION,
     "listing": ids.PRESENCE,
     "round": "round_",
+    "subscription": "subscription_",
 }
 """What the uid of a subject begins with, by the kind of work."""
 

@@ -14,4 +14,4 @@ SELECT id FROM connection_list WHERE id = %b FOR NO KEY UPDATE;
 SELECT revision FROM connection_list WHERE id = %b;
 
 -- returned: Whose consent a state stands for, once and in time.
-DELETE FROM consent WHERE state_digest = %b RETURNING connection, organization, until > now();
+DELETE FROM consent WHERE state_digest = %b RETURNING connection, organization, until > now(), sealed;

@@ -84,7 +84,7 @@ def is_told(shop: Syncing, record: Record, price: str) -> bool:
         "projections.todo:Todo.lease:after",
         "projections.todo:Todo.begin:after",
         "workers.marketplaces.gate:Gate.send:before",
-        "workers.web:Web.send:after",
+        "commands.web:Web.send:after",
         "workers.marketplaces.discogs:DiscogsAccount._post:before",
         "workers.marketplaces.discogs:DiscogsAccount._post:after",
         "workers.marketplaces.ebay_offers:EbayOffers.set_price:before",

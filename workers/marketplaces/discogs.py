@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from urllib.parse import quote
 
+from commands.web import Reply
 from domain.presence.listing import Listing, Sale, Seen, Unseen
 from workers.marketplaces.base import Permanent, Reconnect, Transient
 from workers.marketplaces.discogs_api import DiscogsApi, Query
@@ -22,7 +23,6 @@ from workers.marketplaces.discogs_listings import (
 )
 from workers.marketplaces.discogs_orders import DiscogsOrders
 from workers.marketplaces.money import Implausible, to_send
-from workers.web import Reply
 
 PAGE = 100
 NO_ID = "This is no id of a Discogs listing: it has digits only."

@@ -6,10 +6,10 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from commands.web import Reply
 from projections.budget import Spend
 from workers.marketplaces.base import Reconnect
 from workers.marketplaces.gate import Gate
-from workers.web import Reply
 
 KEY = "discogs"
 """One for the deployment: what is counted is the address that requests come from."""

@@ -1,7 +1,6 @@
 """eBay: tokens, and the account that they open."""
 
 import base64
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -13,8 +12,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from commands import ebay_application
+from commands.ebay_application import EARLY_SECONDS, NOT_SET_UP, WRONG, NoToken
 from commands.settings import Settings
 from commands.vault import Vault
+from commands.web import Unreachable, Unreadable, Web
 from domain.presence.listing import Listing, Sale, Seen, Unseen
 from projections.credential import Credentials, Held
 from workers.marketplaces.base import Permanent, Reconnect, Transient, retry_after
@@ -22,13 +24,8 @@ from workers.marketplaces.ebay_api import EbayApi, error_ids, refusal
 from workers.marketplaces.ebay_browse import EbayBrowse
 from workers.marketplaces.ebay_offers import ID, EbayOffers, seen
 from workers.marketplaces.ebay_orders import EbayOrders
-from workers.web import Unreachable, Unreadable, Web
 
-EARLY_SECONDS = 120.0
-"""So long before its end a token is not used any more: it is to last for the request."""
-NO_APPLICATION = "EBAY_CLIENT_ID and EBAY_CLIENT_SECRET are not set."
 NO_ID = "This is no id of an eBay listing: it has digits only."
-_PUBLIC_SCOPE = "https://api.ebay.com/oauth/api_scope"
 _OVER: Mapping[str | None, str] = {"ended": "ended", "removed": "ended", "sold": "sold"}
 """What has been ended already, and how."""
 
@@ -89,25 +86,17 @@ class EbayTokens:
 
 
 class EbayApplication:
-    """Access tokens for what everybody may see, of this deployment's application; all threads of a process use them.
+    """Access tokens for what everybody may see, as connectors want them."""
 
-    It gets 1,000 of them a day, each is good for two hours.
-    """
-
-    def __init__(self, web: Web, settings: Settings, clock: Callable[[], float] = time.time) -> None:
-        self._web = web
-        self._settings = settings
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._token, self._until = "", 0.0
+    def __init__(self, application: ebay_application.EbayApplication) -> None:
+        self._application = application
 
     def access(self, but: str | None = None) -> str:
         """Return a token that is good, and not `but`, which was refused. Raises MarketplaceError."""
-        with self._lock:
-            if self._token in {"", but} or self._until - EARLY_SECONDS <= self._clock():
-                form = {"grant_type": "client_credentials", "scope": _PUBLIC_SCOPE}
-                self._token, self._until, _ = minted(self._web, self._settings, form, self._clock())
-            return self._token
+        try:
+            return self._application.access(but)
+        except NoToken as error:
+            raise (Transient if error.is_passing else Permanent)(str(error)) from error
 
 
 class Minted(NamedTuple):
@@ -122,7 +111,7 @@ def minted(web: Web, settings: Settings, form: Mapping[str, str], now: float) ->
     """Ask for a token. Raises MarketplaceError: Permanent where the application is wrong."""
     id, secret = settings.ebay_client_id, settings.ebay_client_secret
     if not (id and secret):
-        raise Permanent(NO_APPLICATION)
+        raise Permanent(NOT_SET_UP)
     basic = base64.b64encode(f"{id}:{secret}".encode()).decode()
     headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"}
     url = f"{settings.ebay_api_url}/identity/v1/oauth2/token"
@@ -141,7 +130,7 @@ def minted(web: Web, settings: Settings, form: Mapping[str, str], now: float) ->
         return Minted(found.access_token, now + found.expires_in, found.refresh_token)
     name = answer.get("error") if isinstance(answer, dict) else None
     if name == "invalid_client":
-        raise Permanent("eBay does not know this application: EBAY_CLIENT_ID or EBAY_CLIENT_SECRET is wrong.")
+        raise Permanent(WRONG)
     raise Reconnect("eBay took the consent back, or the code is used up: connect again.")
 
 

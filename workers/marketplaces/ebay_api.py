@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Struct
 
 from commands.settings import Settings
+from commands.web import Reply
 from projections.budget import Spend
 from workers.marketplaces.base import MarketplaceError, Permanent, Reconnect, Transient
 from workers.marketplaces.gate import Gate
-from workers.web import Reply
 
 A_DAY = {"inventory": 2_000_000, "fulfillment": 100_000, "browse": 5_000, "analytics": 5_000}
 """Calls that an application has, of all its sellers together."""

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import msgspec
 
+from commands.web import Reply, Unreachable, Unreadable, Web
 from projections.budget import BREAKER, Budget, Spend
 from workers.marketplaces.base import Limited, MarketplaceError, Transient, retry_after
-from workers.web import Reply, Unreachable, Unreadable, Web
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 10.0

@@ -7,17 +7,20 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+from commands import ebay_application
 from commands.settings import Settings
 from commands.vault import Vault
+from commands.web import ANSWER_SECONDS, Web, user_agent
 from projections.budget import Budget
 from projections.credential import Credentials
-from workers.marketplaces.base import Account, Permanent, Reconnect
+from workers.marketplaces.base import Account, Permanent
 from workers.marketplaces.discogs import DiscogsAccount
 from workers.marketplaces.discogs_api import DiscogsApi, Signature
+from workers.marketplaces.discogs_tokens import DiscogsTokens
 from workers.marketplaces.ebay import EbayAccount, EbayApplication, EbayTokens
 from workers.marketplaces.ebay_api import EbayApi
+from workers.marketplaces.ebay_notifications import EbayNotifications, EbaySeller
 from workers.marketplaces.gate import Gate, Timing, utc_now
-from workers.web import ANSWER_SECONDS, USER_AGENT, Web
 
 
 def _go_on() -> None:
@@ -38,7 +41,7 @@ class Marketplaces:
         self._timing = Timing(clock, sleep)
         self._web = Web(answer_seconds)
         self._vault = Vault(settings.secret_key, settings.previous_secret_key)
-        self._ebay_application = EbayApplication(self._web, settings, self._seconds)
+        self._ebay = ebay_application.EbayApplication(self._web, settings, self._seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -65,16 +68,20 @@ class Marketplaces:
         match platform_uid:
             case "plat_ebay":
                 tokens = EbayTokens(self._web, settings, self._vault, credentials, connection, self._seconds)
-                return EbayAccount(EbayApi(gate, settings, tokens, self._ebay_application))
+                return EbayAccount(EbayApi(gate, settings, tokens, EbayApplication(self._ebay)))
             case "plat_discogs":
-                with credentials.held(connection) as held:
-                    if held.sealed is None:
-                        raise Reconnect("There are no credentials.")
-                    opened = self._vault.open(connection, held.sealed)
+                opened = DiscogsTokens(self._web, settings, self._vault, credentials, connection).opened()
                 signature = Signature(opened, settings.discogs_consumer_key, settings.discogs_consumer_secret)
-                about = f" +{settings.public_url}" if settings.public_url else ""
-                return DiscogsAccount(DiscogsApi(gate, settings.discogs_api_url, USER_AGENT + about, signature))
+                agent = user_agent(settings.public_url)
+                return DiscogsAccount(DiscogsApi(gate, settings.discogs_api_url, agent, signature))
         raise Permanent("There is no connector for this platform.")
+
+    def notifications(self, connection: UUID, credentials: Credentials) -> EbayNotifications:
+        """Return what has eBay send notifications of a connection."""
+        settings = self._settings
+        tokens = EbayTokens(self._web, settings, self._vault, credentials, connection, self._seconds)
+        seller = EbaySeller(self._web, settings.ebay_api_url, tokens)
+        return EbayNotifications(self._ebay, seller.send, settings.mail_from)
 
     def _seconds(self) -> float:
         return self._timing.now().timestamp()

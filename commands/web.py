@@ -18,6 +18,11 @@ MAX_BODY_BYTES = 16 * 1024**2
 USER_AGENT = "Deadwax/0.1"
 
 
+def user_agent(public_url: str) -> str:
+    """Return what we call ourselves where it has to be ours alone: Discogs answers nobody else."""
+    return f"{USER_AGENT} +{public_url}" if public_url else USER_AGENT
+
+
 class Unreachable(DeadwaxError):
     """No answer came. Whether the request was acted on is not known."""
 
