@@ -24,9 +24,15 @@ _NO_KEY = "The key that this is signed with cannot be fetched right now."
 
 
 class Outside:
-    """Threads of its own: nothing else waits where a marketplace is slow."""
+    """Threads of its own: nothing else waits where a marketplace is slow. An answer takes `whole_seconds` at most;
+    so long as `turn_seconds` is a turn waited for.
+    """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, whole_seconds: float = WHOLE_SECONDS, turn_seconds: float = TURN_SECONDS
+    ) -> None:
+        self._whole_seconds = whole_seconds
+        self._turn_seconds = turn_seconds
         self._web = Web(ANSWER_SECONDS)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="outside")
         self._turns = asyncio.Semaphore(THREADS)
@@ -40,7 +46,7 @@ class Outside:
     async def ask(self, work: Callable[[], T]) -> T:
         """Run what asks. Raises Busy where too many do, Unreachable where it takes too long."""
         try:
-            async with asyncio.timeout(TURN_SECONDS):
+            async with asyncio.timeout(self._turn_seconds):
                 await self._turns.acquire()
         except TimeoutError as error:
             raise Busy("Too much is asked of marketplaces at once. Try again.") from error
@@ -49,7 +55,7 @@ class Outside:
         loop = asyncio.get_running_loop()
         asking.add_done_callback(lambda _: _in(loop, self._turns.release))
         try:
-            async with asyncio.timeout(WHOLE_SECONDS):
+            async with asyncio.timeout(self._whole_seconds):
                 return await asyncio.wrap_future(asking)
         except TimeoutError as error:
             raise Unreachable("No answer came in time.") from error
@@ -61,7 +67,7 @@ class Outside:
 
     async def _pem(self, reader: Reader, kid: str) -> str | None:
         try:
-            async with asyncio.timeout(WHOLE_SECONDS + TURN_SECONDS):
+            async with asyncio.timeout(self._whole_seconds + self._turn_seconds):
                 while True:
                     found = await notification.key(reader, kid)
                     match found.verdict:
