@@ -137,6 +137,8 @@ def _create(database_url: str, definitions: Sequence[str], workers: int) -> None
     with psycopg.connect(database_url, autocommit=True, application_name="deadwax rebuild") as connection:
         connection.execute("SET maintenance_work_mem = '128MB'")
         connection.execute(f"SET max_parallel_maintenance_workers = {workers}".encode())
+        # That they are there is noted after, in a commit that waits for all before it.
+        connection.execute("SET synchronous_commit = off")
         # An index goes whole into the write-ahead log: to compress it takes half as long as to make it.
         connection.execute(_SQL["leave_uncompressed"])
         for definition in definitions:
