@@ -56,8 +56,9 @@ def everything(database_url: str) -> dict[str, Any]:
             name: sorted(map(str, connection.execute(f"SELECT * FROM {name}".encode()).fetchall()))
             for (name,) in tables
         }
-        # When they were made anew is not what they hold.
-        found["projection"] = connection.execute("SELECT name, version FROM projection").fetchall()
+        if "projection" in found:
+            # When they were made anew is not what they hold.
+            found["projection"] = sorted(connection.execute("SELECT name, version FROM projection").fetchall())
         sequences = "SELECT sequencename::text, last_value FROM pg_sequences ORDER BY 1"
         found["sequences"] = connection.execute(sequences.encode()).fetchall()
     return found

@@ -19,6 +19,8 @@ from tests.server import running
 
 # What a schema cannot say of any request: an Idempotency-Key is for one, an If-Match is for what is there now.
 TAKEN = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429"]
+# How a marketplace's own requests are refused: a body that is not signed is not read.
+REFUSED = ["400", "401", "403", "404", "405", "406", "409", "412", "413", "415", "422", "428", "429", "5xx"]
 # What it cannot say of these: a file has a byte at least and a column is named once; a picture is one; a product that
 # is referred to has to be there; what has been shipped does not become a draft; one listing is there once; an asset
 # that is primary stays it; a name is more than a path; an upload is complete when its parts are there; what is sold has
@@ -117,6 +119,8 @@ def configuration(parameters: dict[str, dict[str, str]]) -> str:
         if operation in parameters:
             values = ", ".join(f"{json.dumps(name)} = {json.dumps(at)}" for name, at in parameters[operation].items())
             lines.append(f"parameters = {{ {values} }}")
+        if operation.endswith("/notifications/"):
+            lines += ["[operations.checks.negative_data_rejection]", f"expected-statuses = {REFUSED}"]
         if operation in MAY_REFUSE:
             lines += ["[operations.checks.positive_data_acceptance]", f"expected-statuses = {[*TAKEN, '400']}"]
     return "\n".join(lines)
