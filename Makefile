@@ -23,7 +23,7 @@ test: .venv/dev.stamp
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-faults: .venv/dev.stamp
-	@$(BIN)/python -m pytest -n 2 -m faults $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m faults $(ARGS)
 
 check: .venv/dev.stamp
 	@$(BIN)/ruff check .

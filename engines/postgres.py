@@ -19,7 +19,8 @@ _NAME = "deadwax"  # of the role and of the database
 _SOCKET = ".s.PGSQL.5432"
 _SETTINGS = {
     "listen_addresses": "",
-    "max_connections": "100",
+    # Two worker processes beside an API have up to about 120; one that is idle costs some 2 MB.
+    "max_connections": "300",
     "shared_buffers": "128MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
