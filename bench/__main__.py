@@ -22,13 +22,27 @@ from bench.report import RACE, Group, Row, keep, parts, show
 from bench.sealing import sealing, verifying
 from bench.sellers import Seller, sellers
 from bench.stock import stock
+from bench.syncing import syncing
 from bench.todo import todo
 from commands.migrate import migrate
 from engines.reach import engines_of
 
 PRODUCTS = 200_000
 PARTS = (
-    *("list", "patch", "create", "sealing", "import", "todo", "mail", "download", "rebuild", "verify", "memory"),
+    *(
+        "list",
+        "patch",
+        "create",
+        "sealing",
+        "import",
+        "todo",
+        "mail",
+        "sync",
+        "download",
+        "rebuild",
+        "verify",
+        "memory",
+    ),
     "as-of",
 )
 PAGES = tuple(scenario.name for scenario in pages(Seller(0, 1000)))
@@ -115,6 +129,7 @@ def _parts(
         "import": lambda: importing(database_url, folder),
         "todo": lambda: todo(environment, writer),
         "mail": lambda: mailing(environment, writer),
+        "sync": lambda: syncing(environment, writer),
         "download": lambda: downloading(environment, reader, writer),
         "as-of": lambda: as_of(database_url),
     }

@@ -258,9 +258,9 @@ class Syncing:
         """Return kinds of what is owed, why it waits and whether it is dead, but for rounds that simply go on."""
         query = (
             "SELECT kind, error, dead_since IS NOT NULL FROM todo"
-            " WHERE organization = %s AND (kind <> 'round' OR error IS NOT NULL)"
+            " WHERE organization = %s AND kind = ANY(%s) AND (kind <> 'round' OR error IS NOT NULL)"
         )
-        return [row[:3] for row in self.rows(query, self.context.organization)]
+        return [row[:3] for row in self.rows(query, self.context.organization, [*self._kinds])]
 
     @property
     def violations(self) -> dict[str, int]:

@@ -87,7 +87,8 @@ def test_credentials_that_are_refused_stop_the_work_until_there_are_others(shop:
     shop.run(2 * HOUR)
     assert shop.connection(EBAY).status == "reconnect"
     assert len(shop.activity(EBAY, "failed")) == 1
-    assert [row[0] for row in shop.rows("SELECT kind FROM todo")] == ["round"]
+    kinds = shop.rows("SELECT kind FROM todo WHERE kind IN ('round', 'listing')")
+    assert kinds == [("round",)]
     asked = sum(shop.ebay.calls.values())
     shop.run(5 * HOUR)
     assert sum(shop.ebay.calls.values()) == asked

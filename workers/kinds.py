@@ -45,7 +45,7 @@ def kinds(tools: Tools) -> list[Kind]:
         # It counts its own attempts, and ends as failed.
         Kind(imports.KIND, partial(ImportWork.take, tools.bus, tools.blobs), max_fruitless=None, lane="long"),
         Kind(images.KIND, image, lane="long"),
-        Kind(connection.KIND, partial(ConnectionWork.take, tools.bus, tools.settings, marketplaces)),
+        Kind(connection.KIND, partial(ConnectionWork.take, tools.bus, tools.settings, marketplaces), lane="sync"),
         Kind(connection.SUBSCRIPTION, subscription, lane="sync"),
         *sync_kinds(Desk(tools.settings, tools.bus, marketplaces, turns)),
         Kind(purchase.KIND, partial(MailWork.take, Office.opened(tools.settings, tools.bus))),
