@@ -11,7 +11,8 @@ ALTER TABLE connection_list
 -- `is_enabled` are the presence's, so that what a check finds is compared without its stream. `due` is the next check,
 -- null once the listing is over; `checked` is no fact of the log, so no rebuild touches this table.
 -- What is wanted of it: `push_basis` says which price it is to be told, null where none is, `push_number` counts those;
--- `end_wanted` is the order that it is to end for. `revisions` were made on the day `revisions_on`.
+-- `end_wanted` is the order that it is to end for, empty where somebody said that it is sold. `revisions` were made on the
+-- day `revisions_on`.
 CREATE TABLE listing (
     presence uuid NOT NULL,
     organization uuid NOT NULL,
@@ -310,6 +311,16 @@ BEGIN
     IF wanted IS NOT NULL THEN
         PERFORM owe_wants(wanted, at);
     END IF;
+END $$;
+
+-- It is there after all: what was to end because somebody said that it was sold stays.
+CREATE FUNCTION forget_ends_by_hand(of_product uuid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    kept uuid[] := ARRAY(
+        SELECT presence FROM listing WHERE product = of_product AND end_wanted = '' ORDER BY presence FOR UPDATE);
+BEGIN
+    UPDATE listing SET end_wanted = NULL WHERE presence = ANY(kept);
+    PERFORM settle_wants(kept);
 END $$;
 
 CREATE FUNCTION end_end(of_presence uuid) RETURNS void LANGUAGE plpgsql AS $$
