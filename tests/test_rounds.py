@@ -78,6 +78,18 @@ def test_a_copy_that_is_marked_as_sold_here_leaves_the_marketplaces(shop: Syncin
     assert (shop.violations, shop.owed()) == ({}, [])
 
 
+def test_a_listing_that_shows_that_it_is_sold_has_its_order_read_at_once(shop: Syncing) -> None:
+    found = shop.record("LP-1")
+    shop.run(HOUR)
+    shop.rows("UPDATE order_cursor SET checked = %s RETURNING 1", shop.clock.now())
+    assert shop.sell(EBAY, found.listings[EBAY])
+    shop.rows("UPDATE listing SET due = %s WHERE platform = %s RETURNING 1", shop.clock.now(), EBAY)
+    shop.rows("UPDATE todo SET due = %s WHERE kind = 'round' RETURNING 1", shop.clock.now())
+    shop.run(60.0)
+    assert shop.status_of(found.item) == "sold"
+    assert not shop.is_for_sale(DISCOGS, found.listings[DISCOGS])
+
+
 def test_a_copy_that_is_sold_twice_is_a_conflict_that_shows(shop: Syncing) -> None:
     found = shop.record("LP-1")
     shop.run(HOUR)

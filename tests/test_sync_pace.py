@@ -46,6 +46,6 @@ def test_listings_are_looked_at_within_their_interval_and_limits(settings: Setti
 def test_ten_thousand_listings_are_looked_at_within_their_interval_and_limits(settings: Settings) -> None:
     with syncing(settings) as shop:
         put_up(shop, 5_000)
-        keep_in_step(shop, 5_000, 1.2)
+        keep_in_step(shop, 5_000, 2.2)
         # Discogs shows a hundred at once; eBay each by itself.
-        assert sum(shop.discogs.calls.values()) < 600
+        assert sum(shop.discogs.calls.values()) < 1_000

@@ -10,6 +10,7 @@ from domain.connection.activity import Action
 from domain.connection.connection import Connection
 from domain.errors import NotFound
 from domain.presence.listing import Listing, Seen, Unseen
+from domain.presence.presence import SOLD
 from workers.leases import Lease
 from workers.marketplaces.base import Account, Limited, MarketplaceError, Permanent, Reconnect, Transient
 from workers.runner import Again, Over
@@ -19,6 +20,8 @@ SAVED_AT_ONCE = 100
 """So many checks are one command."""
 OVERLAP = timedelta(minutes=2)
 """Orders are asked for from so long before the last one on: a marketplace may show them late."""
+GATHERED = 0.01
+"""What is due within such a part of an interval is looked at together."""
 BUSY_SECONDS = 2.0
 RECOVERED = "It answers again."
 
@@ -60,9 +63,11 @@ class _Round:
         """`before` is why the last one came to nothing."""
         try:
             account = self._desk.account(self._connection, self._lease)
-            refusal = self._read_orders(account)
+            refusal = self._read_orders(account) if self._are_orders_due() else None
             self._doing = "check"
-            self._check(account)
+            if self._check(account):
+                self._doing = "orders"
+                refusal = self._read_orders(account)
             if refusal is not None:
                 self._doing = "orders"
                 raise refusal
@@ -86,12 +91,15 @@ class _Round:
             self._desk.note(self._connection, self._doing, "failed", reason)
         return self._desk.later(self._lease.attempt, reason, after_seconds)
 
+    def _are_orders_due(self) -> bool:
+        """Say whether an interval has gone by, or somebody hinted at a sale."""
+        orders = self._line.orders(self._connection.id)
+        return orders is not None and (orders.checked is None or orders.checked + self._every <= self._desk.clock())
+
     def _read_orders(self, account: Account) -> Permanent | None:
-        """Record what was sold since the last time, where an interval has gone by or somebody hinted at a sale. Return
-        why it is not shown; the listings may be all the same.
-        """
+        """Record what was sold since the last time. Return why it is not shown; the listings may be all the same."""
         orders, now = self._line.orders(self._connection.id), self._desk.clock()
-        if orders is None or (orders.checked is not None and now < orders.checked + self._every):
+        if orders is None:
             return None
         try:
             for sale in account.orders(orders.since - OVERLAP):
@@ -103,19 +111,21 @@ class _Round:
         self._line.orders_checked(self._connection.id, now, orders.hints)
         return None
 
-    def _check(self, account: Account) -> None:
+    def _check(self, account: Account) -> bool:
         """Take over what the listings show that are due; of a marketplace that shows many at once also those that soon
-        will be.
+        will be. Return whether one of them was sold: its order says with what.
         """
         now = self._desk.clock()
         if not self._line.due(self._connection.id, now, 1):
-            return
+            return False
         soon = self._every / 2 if account.at_once > SAVED_AT_ONCE else timedelta(0)
         asked = self._line.due(self._connection.id, now + soon, account.at_once)
         found: list[Seen | Unseen] = []
+        is_one_sold = False
         try:
             for one in account.read(asked):
                 found.append(one)
+                is_one_sold |= isinstance(one, Seen) and one.status == SOLD
                 if len(found) == SAVED_AT_ONCE:
                     self._save(asked, found)
                     found = []
@@ -124,6 +134,7 @@ class _Round:
             self._save(asked, found)
             raise
         self._save(asked, found)
+        return is_one_sold
 
     def _save(self, asked: Sequence[Listing], found: Sequence[Seen | Unseen]) -> None:
         if not found:
@@ -143,5 +154,5 @@ class _Round:
         asked = None if orders is None else orders.checked
         times = [now if asked is None else asked + self._every]
         if (next_due := self._line.next_due(self._connection.id)) is not None:
-            times.append(next_due)
+            times.append(next_due if next_due <= now else max(next_due, now + self._every * GATHERED))
         return max(0.0, (min(times) - now).total_seconds())

@@ -118,6 +118,8 @@ def test_a_request_that_is_acted_on_after_its_worker_died_is_made_good_by_the_ne
         eventually(lambda: not shop.faults, 30)
         dying.kill()
         dying.wait()
+    # A request is over before the lease of whoever sent it is: nobody begins again before it was acted on.
+    eventually(lambda: all(shop.price_there(of, priced.listings[of]) == Decimal("30.00") for of in PLATFORMS), 30)
     free(shop)
     for platform in PLATFORMS:
         shop.reprice(priced.presences[platform], "35.00")
