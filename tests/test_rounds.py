@@ -139,6 +139,17 @@ def test_a_marketplace_that_is_away_is_told_of_once_and_again_when_it_is_back(sh
     assert (shop.violations, shop.owed()) == ({}, [])
 
 
+def test_what_waits_for_its_turn_has_it_soon_after_it_is_free(shop: Syncing) -> None:
+    found = shop.record("LP-1")
+    shop.reprice(found.presences[EBAY], "30.00")
+    with shop.desk.turns.taken(EBAY, shop.connections[EBAY], "listing"):
+        # With rounds, which look again every two seconds.
+        assert shop.run(60.0) < 45
+    # It has waited for a minute: it waits for less than another.
+    shop.run(30.0)
+    assert shop.price_there(EBAY, found.listings[EBAY]) == Decimal("30.00")
+
+
 def test_a_marketplace_is_left_alone_for_as_long_as_it_wishes(shop: Syncing) -> None:
     found = shop.record("LP-1")
     shop.run(HOUR)

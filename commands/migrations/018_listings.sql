@@ -129,12 +129,12 @@ BEGIN
 END $$;
 
 -- Listings that nothing is wanted of any more leave the list. Their leases stay until they are given back or run out: who
--- is asking a marketplace is not to be overtaken by who asks next.
+-- is asking a marketplace is not to be overtaken by who asks next. Each is looked up by its id: a join might walk the list
+-- of all that is wanted for each, which a plan that was made while there was little thinks is short.
 CREATE FUNCTION settle_wants(of_presences uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM todo AS t WHERE t.subject = ANY(of_presences) AND t.kind = 'listing' AND NOT EXISTS (
-        SELECT FROM listing AS l
-        WHERE l.presence = t.subject AND (l.push_basis IS NOT NULL OR l.end_wanted IS NOT NULL));
+    DELETE FROM todo AS t WHERE t.subject = ANY(of_presences) AND t.kind = 'listing' AND coalesce((
+        SELECT l.push_basis IS NULL AND l.end_wanted IS NULL FROM listing AS l WHERE l.presence = t.subject), true);
 END $$;
 
 -- Rounds begin no later than the first of their listings is due.
