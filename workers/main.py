@@ -55,8 +55,8 @@ def main(arguments: list[str]) -> int:
 def serve(settings: Settings, parent: int | None = None, known: Callable[[Tools], Sequence[Kind]] = kinds) -> None:
     """Run tasks of all known kinds in this process until it is told to end, or `parent` is gone."""
     stopping = _told_to_end()
-    threads = sum(pace.threads_of(settings) for pace in PACES.values())
-    store = Store(settings.database_url, inline_projections(), pool_size=threads + 1)
+    # Those at marketplaces write seldom: most of the time they wait.
+    store = Store(settings.database_url, inline_projections(), pool_size=len(PACES) * settings.worker_threads + 1)
     blobs = Blobs(settings)
     tools, tally = Tools(settings, Bus(store, rate_max_age_days=settings.rate_max_age_days), blobs), Tally()
     leases = Leases(Todo(settings.database_url), stopping, tally)

@@ -180,7 +180,7 @@ class _Attempt:
         self._todo.again(self._id, self._token, self._begun.due, *ended)
         if ended.reason is None:
             return tally.DONE
-        _log.info("waits", reason=ended.reason, again_in_seconds=round(ended.after_seconds, 1))
+        _log.debug("waits", reason=ended.reason, again_in_seconds=round(ended.after_seconds, 1))
         return tally.PUT_OFF
 
     def _superseded(self) -> str:
