@@ -106,7 +106,9 @@ def test_the_shell_tells_of_each_connection_and_of_what_is_left_to_ask(shop: Sta
     }
     assert found["limits"] == [{"limit": "ebay:inventory", "left": 5, "blocked_until": None}]
     assert json.loads(deadwax(plain_settings, "--json", "--organization", NOBODYS))["connections"] == []
-    shop.do(NoteRefused(id=connection, reason="The credentials were refused.", is_final=True), "system")
+    version = len(shop.store.load(connection, list))
+    refused = NoteRefused(id=connection, reason="The credentials were refused.", is_final=True, revision=version)
+    shop.do(refused, "system")
     shown = deadwax(plain_settings, "--organization", name)
     for part in (
         "LAG S",
