@@ -50,7 +50,8 @@ def status(
         return
     print_table([*_TABLE.values()], [[row[name] for name in _TABLE] for row in rows])
     for row in rows:
-        for reason in filter(None, (row["newest_error"], row["breaker_reason"] if row["breaker_until"] else None)):
+        reasons = (row["reason"], row["newest_error"], row["breaker_reason"] if row["breaker_until"] else None)
+        for reason in dict.fromkeys(filter(None, reasons)):
             typer.echo(f"{row['uid']}  {row['platform']}: {reason}")
     for limit in limits:
         until = f", blocked until {said(limit.blocked_until)}" if limit.blocked_until else ""
@@ -72,6 +73,7 @@ def _facts(one: Connected) -> dict[str, Any]:
         "platform": PLATFORM[one.platform].slug,
         "name": one.name,
         "status": one.status,
+        "reason": one.reason,
         "listings": one.listings,
         "due": one.due,
         "lag_seconds": round(one.lag_seconds),

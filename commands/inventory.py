@@ -8,14 +8,17 @@ from msgspec import Struct
 
 from commands import children
 from commands.children import INVENTORY, adopt, disown, hold
+from commands.delisting import marked_sold, taken_back
 from commands.save import Saved
 from commands.work import Work, change, refuse
 from domain import ids
 from domain.errors import NotFound
+from domain.event import Step
 from domain.image import Image
 from domain.inventory import inventory
 from domain.inventory.events import ItemEvent
 from domain.inventory.inventory import Item
+from domain.presence.selling import GONE, SELLABLE
 from domain.product import product as products
 from domain.product.product import Product
 from domain.reference_fields import no_object
@@ -92,7 +95,16 @@ def revise(command: ReviseItem, work: Work) -> Saved:
     item = work.load(command.id, inventory.fold)
     refuse(command.errors, inventory.check(item, command.values))
     events = inventory.revise(item, command.values, work.stamp)
-    return _save(work, item, events, subject=item.id) if events else work.save([])
+    if not events:
+        return work.save([])
+    before, after = item.status, command.values.get("status", item.status)
+    if before not in GONE and after in GONE:
+        product = work.load(item.product, products.fold)
+        made = change(item.id, item, events, inventory.evolve, product)
+        held = marked_sold(product.organization, product.id, product.version, item.id, work)
+        return work.save([made], subject=item.id, steps=held)
+    is_back = before in GONE and after in SELLABLE
+    return _save(work, item, events, item.id, [taken_back(item.product)] if is_back else [])
 
 
 def add_photo(command: AddPhoto, work: Work) -> Saved:
@@ -107,11 +119,11 @@ def remove_photo(command: RemovePhoto, work: Work) -> Saved:
     return _save(work, item, [inventory.remove_photo(item, command.photo, work.stamp)], subject=item.id)
 
 
-def _save(work: Work, item: Item, events: Sequence[ItemEvent], subject: UUID) -> Saved:
+def _save(work: Work, item: Item, events: Sequence[ItemEvent], subject: UUID, steps: Sequence[Step] = ()) -> Saved:
     # Its title and SKU are made of the product's as it is read here: one that changes meanwhile has it decided again.
     product = work.load(item.product, products.fold)
     made = change(item.id, item, events, inventory.evolve, product)
-    return work.save([made], subject=subject, steps=[hold(product.id, product.version)])
+    return work.save([made], subject=subject, steps=[hold(product.id, product.version), *steps])
 
 
 def delete(command: DeleteItem, work: Work) -> Saved:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from commands.activity import activity_step
 from commands.children import hold, hold_products
+from commands.delisting import BY_HAND, because
 from commands.reading import KnownListing
 from commands.save import Saved
 from commands.work import Work, change
@@ -217,13 +218,14 @@ def note_ended(command: NoteEnded, work: Work) -> Saved:
     if known is None or known.end_wanted is None:
         return work.save([])
     outcome: Outcome
+    order = None if known.end_wanted == BY_HAND else known.end_wanted
     if command.status == SOLD:
         # Its own order tells of that.
         events: Sequence[Any] = syncing.observe(presence, Seen(presence.id, SOLD), work.stamp, adopts_price=False)
         outcome, message = "changed", "It was sold there before it could be ended."
     else:
-        events = syncing.delist(presence, command.status, known.end_wanted, work.stamp)
-        outcome, message = "done", f"Its copy was sold with order {known.end_wanted}."
+        events = syncing.delist(presence, command.status, order, work.stamp)
+        outcome, message = "done", because(order)
     told = {"status": (presence.status, command.status)}
     changes = [change(presence.id, presence, events, presences.evolve)] if events else []
     steps = [

@@ -7,12 +7,13 @@ from uuid import UUID
 from msgspec import Struct
 
 from commands.children import PRESENCE, adopt, disown, hold
+from commands.delisting import marked_sold
 from commands.save import Claim, Saved
 from commands.work import Work, change, refuse
 from domain.errors import Invalid, NotFound, Taken
 from domain.event import Change, Step
 from domain.presence import presence as presences
-from domain.presence.presence import Presence
+from domain.presence.presence import SOLD, Presence
 from domain.presence.prices import Prices, Rating
 from domain.product import product as products
 from domain.rates import USD
@@ -87,7 +88,11 @@ def revise(command: RevisePresence, work: Work) -> Saved:
     events = presences.revise(presence, command.values, work.stamp, rating)
     if not events:
         return work.save([])
-    return _save(work, change(presence.id, presence, events, presences.evolve), [hold(presence.product)])
+    made = change(presence.id, presence, events, presences.evolve)
+    if presence.status != SOLD and made.after.status == SOLD:
+        held = marked_sold(made.after.organization, presence.product, None, presence.id, work)
+        return _save(work, made, held)
+    return _save(work, made, [hold(presence.product)])
 
 
 def reconvert(command: ReconvertPresence, work: Work) -> Saved:

@@ -39,7 +39,7 @@ _SELECT_RATE = b"""SELECT c.day, c.per_euro, u.per_euro AS usd_per_euro
     WHERE c.currency = %s ORDER BY c.day DESC LIMIT 1"""
 _LISTINGS = """SELECT l.presence, l.product, l.platform, l.version, l.status, l.price, l.currency, l.reference,
     l.push_number, l.push_basis, l.end_wanted, l.due IS NOT NULL AND l.is_enabled AND coalesce(c.auto_delist, false)
-        AS can_end
+        AS can_end, c.id AS connection
     FROM listing AS l LEFT JOIN connection_list AS c ON c.organization = l.organization AND c.platform = l.platform"""
 _SELECT_LISTINGS = f"{_LISTINGS} WHERE l.organization = %b AND l.presence = ANY(%b)".encode()
 _SELECT_LISTINGS_OF = f"{_LISTINGS} WHERE l.organization = %b AND l.product = %b".encode()
@@ -69,7 +69,7 @@ class Family(NamedTuple):
 
 class KnownListing(NamedTuple):
     """A listing as it is known: the presence's own facts as of its `version`, what is wanted of it (see `listing`), and
-    whether it can be ended from here.
+    whether it can be ended from here; `connection` is its platform's, None without one.
     """
 
     presence: UUID
@@ -84,6 +84,7 @@ class KnownListing(NamedTuple):
     push_basis: str | None
     end_wanted: str | None
     can_end: bool
+    connection: UUID | None
 
 
 class Reading:

@@ -1,6 +1,5 @@
 """The command about sales on marketplaces: a copy leaves the shelf once, and all its other listings with it."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -9,6 +8,7 @@ from msgspec import Struct
 from commands import children
 from commands.activity import activity_step
 from commands.children import hold
+from commands.delisting import ended
 from commands.reading import KnownListing
 from commands.save import Claim, Saved
 from commands.work import Work, change
@@ -97,7 +97,7 @@ def _sold(connection: Connection, sale: Sale, known: KnownListing, work: Work) -
             message += " Which copy it was is not known: mark it as sold."
         entry = _entry(connection, "changed", message, presence)
     over = [one for one in others if not one.is_over] if verdict.is_last else []
-    steps, by_hand = _ended(connection, sale, over, work)
+    steps, by_hand = ended(connection.organization, over, sale.order, work, connection.id)
     return changes, [hold(product.id, product.version, family.revision), *steps], [entry, *by_hand]
 
 
@@ -120,31 +120,6 @@ def _counted(sale: Sale, presence: Presence, verdict: Verdict, product: Product,
         events = inventory.revise(item, {"status": "sold"}, work.stamp)
         changes.append(change(item.id, item, events, inventory.evolve, product))
     return changes
-
-
-def _ended(
-    connection: Connection, sale: Sale, siblings: Sequence[Presence], work: Work
-) -> tuple[list[Step], list[Activity]]:
-    """Return what ends the siblings, and who is told to end the others."""
-    if not siblings:
-        return [], []
-    known = work.store.listings(connection.organization, [one.id for one in siblings])
-    ending = sorted(one.id for one in siblings if one.id in known and known[one.id].can_end)
-    by_hand = [
-        Activity(
-            connection=connection.id,
-            action="end",
-            outcome="skipped",
-            message=f"Its copy was sold with order {sale.order}: end it by hand.",
-            presence=one.id,
-            product=one.product,
-        )
-        for one in siblings
-        # A draft is nowhere to be bought.
-        if one.id not in ending and one.status != "draft"
-    ]
-    steps = [Step("want_ends(%b, %s, %b)", (ending, sale.order, work.now))] if ending else []
-    return steps, by_hand
 
 
 def _entry(connection: Connection, outcome: Outcome, message: str, of: Presence | None = None) -> Activity:

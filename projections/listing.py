@@ -144,8 +144,9 @@ class Round(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What is wanted of a listing: `end` is the order that it is to end for, `push_basis` says which price it is to be
-    told; None where it is not. `price` is the presence's own, in the listing's currency.
+    """What is wanted of a listing: `end` is the order that it is to end for, empty where somebody said that it is sold;
+    `push_basis` says which price it is to be told; None where it is not. `price` is the presence's own, in the
+    listing's currency.
     """
 
     listing: Listing

@@ -10,9 +10,10 @@ _SQL = queries("sync")
 
 
 class Connected(NamedTuple):
-    """A connection. Of its listings: how many are watched, how many of those are due for a check and for how long the
-    first of them has been, how many are to be told a price, how many are to end. `breaker` is closed, open or
-    half-open; `errors` are those of the last hour, with the newest one's message.
+    """A connection; `reason` says why the marketplace did not let us in. Of its listings: how many are watched, how
+    many of those are due for a check and for how long the first of them has been, how many are to be told a price,
+    how many are to end. `breaker` is closed, open or half-open; `errors` are those of the last hour, with the
+    newest one's message.
     """
 
     organization: UUID
@@ -21,6 +22,7 @@ class Connected(NamedTuple):
     platform: str
     name: str | None
     status: str
+    reason: str | None
     listings: int
     due: int
     lag_seconds: float

@@ -48,6 +48,7 @@ currency {discogs.shop.currency}
 
   Put a listing up:   {listing} {ebay_url}/_sandbox/listings
                       {listing} {discogs_url}/_sandbox/listings
+  Price it there:     curl -X POST -d '{{"listing_id": …, "price": "30.00"}}' {ebay_url}/_sandbox/prices
   Sell it:            curl -X POST -d '{{"listing_id": …}}' {ebay_url}/_sandbox/sales
   Make a fault:       curl -X POST -d '{{"kind": "status", "status": 429, "retry_after": 2}}' \
 {ebay_url}/_sandbox/faults

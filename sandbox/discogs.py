@@ -294,6 +294,7 @@ class Discogs(Vendor):
         return {
             "listings": self.shop.add,
             "sales": self.shop.sell,
+            "prices": self.shop.reprice,
             "statuses": self.shop.set_status,
             "settle": self.shop.settle,
             "revoke": self._revoke,

@@ -1,5 +1,6 @@
 """What one Discogs seller has: listings and orders, and what happens to them beside the API."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -7,6 +8,7 @@ from typing import Any
 
 from sandbox.clock import Clock
 
+_PRICE = re.compile(r"(?!0*\.?0*$)\d{1,8}(\.\d{1,2})?")
 STATUSES = ("Draft", "For Sale", "Sold", "Expired", "Suspended", "Violation", "Deleted")
 EDITABLE = ("For Sale", "Draft", "Expired")
 CONDITIONS = (
@@ -95,6 +97,14 @@ class DiscogsShop:
         }
         self.orders.append(order)
         return order
+
+    def reprice(self, body: dict[str, Any]) -> Any:
+        """Have the seller set a listing's price on the site."""
+        listing, price = self.listings[int(body["listing_id"])], str(body["price"])
+        if not _PRICE.fullmatch(price):
+            raise ValueError("price: as in 24.99")
+        listing["price"] = Decimal(price)
+        return plain(listing)
 
     def set_status(self, body: dict[str, Any]) -> Any:
         """Have a listing expire, be suspended, and so on."""

@@ -114,6 +114,7 @@ class Ebay(Vendor):
             "sales": self._sell,
             "notifications": self._notify,
             "notification-settings": self._set_notifications,
+            "prices": self.shop.reprice,
             "ends": self.shop.end,
             "holds": self.shop.hold,
             "stock": self.shop.stock,

@@ -109,6 +109,15 @@ class EbayShop:
         self.orders.append(order)
         return order
 
+    def reprice(self, body: dict[str, Any]) -> Any:
+        """Have the seller set a listing's price on the site."""
+        offer = self.listed(str(body["listing_id"]))
+        price = {"value": str(body["price"]), "currency": offer["price"]["currency"]}
+        if not self.is_price(price, offer):
+            raise ValueError("price: as in 24.99")
+        offer["price"] = price
+        return offer
+
     def end(self, body: dict[str, Any]) -> Any:
         """Have a listing end: by the seller on the site, or by eBay."""
         offer = self.listed(str(body["listing_id"]))

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+import structlog
 from minio import Minio
 from msgspec.structs import replace
 from psycopg.sql import SQL, Composed, Identifier
@@ -71,6 +72,13 @@ def _engines() -> Iterator[tuple[Settings, str]]:
                 store.remove_bucket(bucket)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """A test that tells where lines go tells it for itself: after it that place is closed."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The connector of Discogs against the server that is as strict as Discogs."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -210,6 +210,8 @@ def test_orders_come_by_their_last_move_and_are_cancelled_by_their_status(seller
     ]  # fmt: skip
     sold = START + timedelta(hours=3)
     assert found[0] == Sale("1-4", str(ids[3]), str(ids[3]), None, Decimal("21.00"), "EUR", sold, sold)
+    # The log tells times in UTC; Discogs tells its own.
+    assert {found[0].sold.tzinfo, found[0].moved.tzinfo} == {UTC}
     assert [sale.order for sale in seller.account.orders(START + timedelta(hours=3, minutes=59))] == [
         "1-1",
         "1-2",

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from commands.inventory import ReviseItem
 from commands.settings import Settings
 from tests.syncing import DISCOGS, EBAY, Syncing, syncing
 
@@ -63,6 +64,17 @@ def test_a_record_that_is_sold_on_one_leaves_the_other_within_an_interval_once(s
     assert shop.topics(found.presences[EBAY]).count("presence.delisted.v1") == 1
     assert shop.topics(found.presences[DISCOGS]).count("presence.sold.v1") == 1
     assert sum(count for call, count in shop.ebay.calls.items() if call.endswith("/withdraw")) == 1
+    assert (shop.violations, shop.owed()) == ({}, [])
+
+
+def test_a_copy_that_is_marked_as_sold_here_leaves_the_marketplaces(shop: Syncing) -> None:
+    found = shop.record("LP-1")
+    shop.bus.execute(ReviseItem(id=found.item, values={"status": "sold"}), shop.context)
+    shop.run(60.0)
+    for platform in (EBAY, DISCOGS):
+        assert not shop.is_for_sale(platform, found.listings[platform])
+        assert shop.topics(found.presences[platform])[-1] == "presence.delisted.v1"
+        assert ("end", "done", "Its copy was marked as sold here.") in shop.activity(platform, "done")
     assert (shop.violations, shop.owed()) == ({}, [])
 
 
@@ -125,6 +137,17 @@ def test_a_marketplace_that_is_away_is_told_of_once_and_again_when_it_is_back(sh
     assert shop.price_there(EBAY, found.listings[EBAY]) == Decimal("30.00")
     assert "It answers again." in [message for _, _, message in shop.activity(EBAY, "done")]
     assert (shop.violations, shop.owed()) == ({}, [])
+
+
+def test_what_waits_for_its_turn_has_it_soon_after_it_is_free(shop: Syncing) -> None:
+    found = shop.record("LP-1")
+    shop.reprice(found.presences[EBAY], "30.00")
+    with shop.desk.turns.taken(EBAY, shop.connections[EBAY], "listing"):
+        # With rounds, which look again every two seconds.
+        assert shop.run(60.0) < 45
+    # It has waited for a minute: it waits for less than another.
+    shop.run(30.0)
+    assert shop.price_there(EBAY, found.listings[EBAY]) == Decimal("30.00")
 
 
 def test_a_marketplace_is_left_alone_for_as_long_as_it_wishes(shop: Syncing) -> None:

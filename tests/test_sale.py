@@ -29,7 +29,9 @@ def stall(database_url: str) -> Iterator[Stall]:
 
 
 def ends(stall: Stall) -> dict[UUID, str]:
-    return {row[0]: row[1] for row in stall.rows("SELECT presence, end_wanted FROM listing WHERE end_wanted <> ''")}
+    return {
+        row[0]: row[1] for row in stall.rows("SELECT presence, end_wanted FROM listing WHERE end_wanted IS NOT NULL")
+    }
 
 
 def ended(stall: Stall, connection: UUID, presence: UUID, status: str) -> None:
@@ -97,9 +99,8 @@ def test_a_copy_that_somebody_marked_as_sold_is_a_conflict_and_leaves_its_other_
     stall.connect(DISCOGS)
     id, sibling, item = stall.add(EBAY), stall.add(DISCOGS, "222"), stall.add_item("A-1")
     stall.mark(item, "sold")
-    assert ends(stall) == {}
     stall.sell(ebay, "E-1", sku="A-1")
-    assert (stall.topics(id), ends(stall)) == (["presence.sale-conflicted.v1"], {sibling: "E-1"})
+    assert (stall.topics(id), ends(stall)) == (["presence.sale-conflicted.v1"], {id: "", sibling: ""})
 
 
 def test_a_product_without_items_is_one_copy(stall: Stall) -> None:

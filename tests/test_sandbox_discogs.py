@@ -97,6 +97,15 @@ def test_only_what_is_for_sale_a_draft_or_expired_can_be_edited(market: Marketpl
     assert market.client.post(listing, json=WHOLE).status_code == 403
 
 
+def test_the_seller_sets_a_price_on_the_site(market: Marketplace, listing: str) -> None:
+    about = {"listing_id": listing.rpartition("/")[2]}
+    market.admin("prices", **about, price="30.00")
+    assert market.client.get(listing).json()["original_price"]["value"] == 30.0
+    for wrong in ("-1", "x", "0.00"):
+        refused = market.client.post("/_sandbox/prices", json={**about, "price": wrong})
+        assert refused.status_code == 400
+
+
 def test_a_deleted_listing_is_gone_for_good(market: Marketplace, listing: str) -> None:
     assert market.client.delete(listing).status_code == 204
     gone = market.client.get(listing)

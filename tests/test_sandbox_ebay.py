@@ -203,6 +203,9 @@ def test_anybodys_listing_is_found_by_its_old_id_with_an_applications_token(
     found = market.client.get(path, params={"legacy_item_id": offer["listingId"]}, headers=application).json()
     assert (found["itemId"], found["price"]) == (f"v1|{offer['listingId']}|0", {"value": "24.99", "currency": "USD"})
     assert found["estimatedAvailabilities"][0]["estimatedAvailableQuantity"] == 1
+    market.admin("prices", listing_id=offer["listingId"], price="30.00")
+    repriced = market.client.get(path, params={"legacy_item_id": offer["listingId"]}, headers=application).json()
+    assert repriced["price"] == {"value": "30.00", "currency": "USD"}
     missing = market.client.get(path, params={"legacy_item_id": "1"}, headers=application)
     assert (missing.status_code, error_of(missing)) == (400, 11003)
     market.admin("ends", listing_id=offer["listingId"])

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
-from commands.connection import CreateConnection
+from commands.connection import CreateConnection, NoteRefused
 from commands.settings import Settings
 from commands.store import Store
 from domain import ids
@@ -94,6 +94,7 @@ def test_the_shell_tells_of_each_connection_and_of_what_is_left_to_ask(shop: Sta
         "platform": "ebay",
         "name": "Main shop",
         "status": "connected",
+        "reason": None,
         "listings": 3,
         "due": 2,
         "pushes_wanted": 1,
@@ -105,8 +106,18 @@ def test_the_shell_tells_of_each_connection_and_of_what_is_left_to_ask(shop: Sta
     }
     assert found["limits"] == [{"limit": "ebay:inventory", "left": 5, "blocked_until": None}]
     assert json.loads(deadwax(plain_settings, "--json", "--organization", NOBODYS))["connections"] == []
+    version = len(shop.store.load(connection, list))
+    refused = NoteRefused(id=connection, reason="The credentials were refused.", is_final=True, revision=version)
+    shop.do(refused, "system")
     shown = deadwax(plain_settings, "--organization", name)
-    for part in ("LAG S", "Main shop", "status 500", "Away.", "ebay:inventory: 5 calls left"):
+    for part in (
+        "LAG S",
+        "Main shop",
+        "credentials were refused",
+        "status 500",
+        "Away.",
+        "ebay:inventory: 5 calls left",
+    ):
         assert part in shown, part
 
 

@@ -20,8 +20,8 @@ from workers.sync import WAITS, Desk
 
 RATE_SECONDS = 3600.0
 """So long a price waits for exchange rates before it looks again."""
-URGENT_ATTEMPT = 2
-"""What was sold elsewhere waits for its turn no longer than a second attempt does."""
+URGENT_ATTEMPT = 3
+"""What was sold elsewhere waits for its turn no longer than a third attempt does: five seconds."""
 _log = structlog.get_logger("listings")
 
 
@@ -87,7 +87,7 @@ class _Errand:
 
     def _waits(self, before: str | None, after_seconds: float | None = None) -> Again:
         attempt = self._lease.attempt if self._action == "push" else min(self._lease.attempt, URGENT_ATTEMPT)
-        return self._desk.later(attempt, before or WAITS, after_seconds)
+        return self._desk.in_turn(attempt, before or WAITS, after_seconds)
 
     def _end(self, account: Account) -> None:
         status = account.end(self._wanted.listing)

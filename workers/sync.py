@@ -28,6 +28,9 @@ from workers.runner import Again
 from workers.turns import Turns
 
 WAITS = "It waits for its turn."
+FIRST_TURN_SECONDS = 2.0
+TURN_GROWTH = 1.6
+MOST_TURN_SECONDS = 300.0
 _log = structlog.get_logger("sync")
 
 
@@ -85,6 +88,13 @@ class Desk:
         marketplace wishes. What waits together does not come back together.
         """
         return Again((after_seconds or 0.0) + backoff_seconds(attempt, self.jitter()), reason)
+
+    def in_turn(self, attempt: int, reason: str, after_seconds: float | None = None) -> Again:
+        """Return when work that nothing is wrong with looks again whether it is its turn: after not much more than half
+        of the time that it has waited already, so that many that wait are no burden and the last one is not forgotten.
+        """
+        full = min(MOST_TURN_SECONDS, FIRST_TURN_SECONDS * TURN_GROWTH ** min(attempt - 1, 20))
+        return Again((after_seconds or 0.0) + full * (0.5 + self.jitter() / 2), reason)
 
     def note(
         self,

@@ -78,9 +78,10 @@ LIST = _CONNECTION.pages("/api/v1/marketplace-connections/", description="Oldest
 CREATE = _CONNECTION.create(
     _CREATE,
     _NEW,
-    description="One for each platform. With credentials a worker tries it at once. Platforms without an API, or"
-    " without a connector yet, are refused. Listings are not read nor prices written yet: those settings are"
-    " kept. It needs the scope `admin`, as all that changes a connection does.",
+    description="One for each platform. With credentials a worker tries it at once. Once it works, the listings of"
+    " presences with `is_selling_enabled` are kept in step, each looked at once in `interval_minutes`. Platforms"
+    " without an API, or without a connector yet, are refused. It needs the scope `admin`, as all that changes a"
+    " connection does.",
     leads_to=("testMarketplaceConnection", "authorizeMarketplaceConnection"),
 )
 GET = _CONNECTION.get()

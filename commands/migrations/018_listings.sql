@@ -11,7 +11,8 @@ ALTER TABLE connection_list
 -- `is_enabled` are the presence's, so that what a check finds is compared without its stream. `due` is the next check,
 -- null once the listing is over; `checked` is no fact of the log, so no rebuild touches this table.
 -- What is wanted of it: `push_basis` says which price it is to be told, null where none is, `push_number` counts those;
--- `end_wanted` is the order that it is to end for. `revisions` were made on the day `revisions_on`.
+-- `end_wanted` is the order that it is to end for, empty where somebody said that it is sold. `revisions` were made on the
+-- day `revisions_on`.
 CREATE TABLE listing (
     presence uuid NOT NULL,
     organization uuid NOT NULL,
@@ -128,12 +129,12 @@ BEGIN
 END $$;
 
 -- Listings that nothing is wanted of any more leave the list. Their leases stay until they are given back or run out: who
--- is asking a marketplace is not to be overtaken by who asks next.
+-- is asking a marketplace is not to be overtaken by who asks next. Each is looked up by its id: a join might walk the list
+-- of all that is wanted for each, which a plan that was made while there was little thinks is short.
 CREATE FUNCTION settle_wants(of_presences uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM todo AS t WHERE t.subject = ANY(of_presences) AND t.kind = 'listing' AND NOT EXISTS (
-        SELECT FROM listing AS l
-        WHERE l.presence = t.subject AND (l.push_basis IS NOT NULL OR l.end_wanted IS NOT NULL));
+    DELETE FROM todo AS t WHERE t.subject = ANY(of_presences) AND t.kind = 'listing' AND coalesce((
+        SELECT l.push_basis IS NULL AND l.end_wanted IS NULL FROM listing AS l WHERE l.presence = t.subject), true);
 END $$;
 
 -- Rounds begin no later than the first of their listings is due.
@@ -310,6 +311,16 @@ BEGIN
     IF wanted IS NOT NULL THEN
         PERFORM owe_wants(wanted, at);
     END IF;
+END $$;
+
+-- It is there after all: what was to end because somebody said that it was sold stays.
+CREATE FUNCTION forget_ends_by_hand(of_product uuid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    kept uuid[] := ARRAY(
+        SELECT presence FROM listing WHERE product = of_product AND end_wanted = '' ORDER BY presence FOR UPDATE);
+BEGIN
+    UPDATE listing SET end_wanted = NULL WHERE presence = ANY(kept);
+    PERFORM settle_wants(kept);
 END $$;
 
 CREATE FUNCTION end_end(of_presence uuid) RETURNS void LANGUAGE plpgsql AS $$

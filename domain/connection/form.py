@@ -95,7 +95,7 @@ _SETTINGS: dict[str, Field] = {
         minimum=5, maximum=10_080, description="How often each listing is looked at.", example=60
     ),
     "push_prices": Boolean(description="Prices that are set here go there.", example=True),
-    "auto_delist": Boolean(description="What is sold elsewhere ends there.", example=True),
+    "auto_delist": Boolean(description="What is sold elsewhere, or marked as sold here, ends there.", example=True),
     "markup_percent": Whole(
         minimum=0, maximum=500, description="What is added to a price on its way there, in percent.", example=10
     ),

@@ -103,13 +103,13 @@ class PresenceSold(_OfSale, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PresenceDelisted(DomainEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """We ended it there, or paused it, because the copy was sold with this order."""
+    """We ended it there, or paused it, because the copy was sold: with this order, or None where a client said so."""
 
     TOPIC: ClassVar[str] = "presence.delisted.v1"
 
     status: str
     old_status: str
-    order: str
+    order: str | None = None
 
 
 class SaleConflicted(_OfSale, frozen=True, kw_only=True, omit_defaults=True):

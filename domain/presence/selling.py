@@ -24,6 +24,10 @@ class Verdict(NamedTuple):
     first_order: str | None = None
 
 
+def sellable(items: Sequence[Item]) -> list[Item]:
+    return [item for item in items if item.status in SELLABLE]
+
+
 def judge(sale: Sale, presence: Presence, siblings: Sequence[Presence], items: Sequence[Item]) -> Verdict:
     """Return what the sale of a presence comes to, beside the other presences and the items of its product.
 
@@ -31,7 +35,7 @@ def judge(sale: Sale, presence: Presence, siblings: Sequence[Presence], items: S
     """
     first_order = _first(sale, presence, siblings)
     named = next((item for item in items if sale.sku is not None and item.manual_sku == sale.sku), None)
-    left = [item for item in items if item.status in SELLABLE]
+    left = sellable(items)
     if named is not None and named.status in GONE:
         return Verdict(named, not left, is_conflict=True, first_order=first_order)
     if named is None and not left and _is_sold_out(presence, siblings, items):

@@ -102,7 +102,7 @@ def cancel(presence: Presence, sale: Sale, stamp: Stamp) -> SaleCancelled:
     return SaleCancelled(**stamp.on(presence.id, presence.version + 1), order=sale.order, order_line=sale.line)
 
 
-def delist(presence: Presence, status: str, order: str, stamp: Stamp) -> list[PresenceDelisted]:
+def delist(presence: Presence, status: str, order: str | None, stamp: Stamp) -> list[PresenceDelisted]:
     """Note how it stands after we ended it; nothing where it is over already."""
     if presence.is_over or presence.status == status:
         return []

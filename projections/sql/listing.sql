@@ -8,15 +8,18 @@ SELECT l.presence, l.product, l.external_id, l.currency, l.reference, ARRAY(
         FROM inventory_list AS i
         WHERE i.organization = l.organization AND i.product = l.product AND i.sku_key IS NOT NULL ORDER BY i.number),
     l.version
-FROM connection_list AS c JOIN listing AS l ON l.organization = c.organization AND l.platform = c.platform
-WHERE c.id = %(connection)s AND l.is_enabled AND l.due <= %(now)s ORDER BY l.due, l.presence LIMIT %(limit)s;
+FROM connection_list AS c CROSS JOIN LATERAL (
+    SELECT * FROM listing WHERE organization = c.organization AND platform = c.platform AND is_enabled
+      AND due <= %(now)s ORDER BY due, presence LIMIT %(limit)s
+) AS l WHERE c.id = %(connection)s ORDER BY l.due, l.presence;
 
 -- next_due: When the next listing of a connection is to be checked.
-SELECT min(l.due) FROM connection_list AS c
-JOIN listing AS l ON l.organization = c.organization AND l.platform = c.platform
-WHERE c.id = %(connection)s AND l.is_enabled AND l.due IS NOT NULL;
+SELECT min(l.due) FROM connection_list AS c CROSS JOIN LATERAL (
+    SELECT due FROM listing WHERE organization = c.organization AND platform = c.platform AND is_enabled
+      AND due IS NOT NULL ORDER BY due LIMIT 1
+) AS l WHERE c.id = %(connection)s;
 
--- wanted: What is wanted of a listing, with all that says which price.
+-- wanted: What is wanted of a listing, with all that says which price; by its id, not by the list of all that is wanted.
 SELECT l.presence, l.product, l.external_id, l.currency, l.reference, ARRAY(
         SELECT ('"' || substring(i.rest FROM '"manual_sku":"((?:[^"\\]|\\.)*)"') || '"')::json #>> '{}'
         FROM inventory_list AS i
@@ -26,7 +29,7 @@ SELECT l.presence, l.product, l.external_id, l.currency, l.reference, ARRAY(
 FROM listing AS l JOIN connection_list AS c ON c.organization = l.organization AND c.platform = l.platform
 JOIN product_list AS p ON p.id = l.product
 WHERE l.presence = %(presence)s AND c.status = 'connected' AND l.due IS NOT NULL AND l.is_enabled
-  AND (l.push_basis IS NOT NULL OR l.end_wanted IS NOT NULL);
+  AND coalesce(l.push_basis, l.end_wanted) IS NOT NULL;
 
 -- orders: How far a connection's orders were read.
 SELECT since, checked, hints FROM order_cursor WHERE connection = %(connection)s;

@@ -1,5 +1,5 @@
 -- connections: How each connection's listings are kept in step, with what became of its calls within the last hour.
-SELECT c.organization, coalesce(o.name, ''), c.id, c.platform, c.document::jsonb ->> 'name', c.status,
+SELECT c.organization, coalesce(o.name, ''), c.id, c.platform, c.document::jsonb ->> 'name', c.status, c.document::jsonb ->> 'reason',
     l.watched, l.due, l.lag, l.pushes, l.ends, r.checked, coalesce(b.state, 'closed'), b.until, b.reason,
     a.errors, a.newest
 FROM connection_list AS c

@@ -10,10 +10,15 @@ MarketplaceError
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from msgspec import Meta
 
 from domain.errors import DeadwaxError
 from domain.presence.listing import Listing, Sale, Seen, Unseen
+
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A time of a marketplace's: one that does not say where would compare with none of ours."""
 
 
 class MarketplaceError(DeadwaxError):

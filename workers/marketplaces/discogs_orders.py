@@ -1,13 +1,13 @@
 """What was sold on Discogs: orders by their last activity, the newest first."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 
 from msgspec import Struct
 
 from domain.presence.listing import Sale
-from workers.marketplaces.base import Permanent, Reconnect, Transient
+from workers.marketplaces.base import Moment, Permanent, Reconnect, Transient
 from workers.marketplaces.discogs_api import DiscogsApi, Query
 from workers.marketplaces.discogs_listings import Price
 from workers.marketplaces.money import Implausible, amount
@@ -23,8 +23,8 @@ class _Item(Struct):
 class _Order(Struct):
     id: str
     status: str
-    created: datetime
-    last_activity: datetime
+    created: Moment
+    last_activity: Moment
     items: Sequence[_Item] = ()
 
     @property
@@ -86,8 +86,8 @@ class DiscogsOrders:
             sku=None,
             price=price,
             currency=item.price.currency,
-            sold=order.created,
-            moved=order.last_activity,
+            sold=order.created.astimezone(UTC),
+            moved=order.last_activity.astimezone(UTC),
             is_cancelled=order.is_cancelled,
         )
 

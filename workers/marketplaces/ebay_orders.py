@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from domain.presence.listing import Sale
-from workers.marketplaces.base import Transient
+from workers.marketplaces.base import Moment, Transient
 from workers.marketplaces.ebay_api import EbayApi, Query, error_ids, refusal
 from workers.marketplaces.ebay_offers import Price
 from workers.marketplaces.money import Implausible, amount, share
@@ -31,8 +31,8 @@ class _Cancel(Struct, rename="camel"):
 
 class _Order(Struct, rename="camel"):
     order_id: str
-    creation_date: datetime
-    last_modified_date: datetime
+    creation_date: Moment
+    last_modified_date: Moment
     order_payment_status: str = ""
     cancel_status: _Cancel | None = None
     line_items: Sequence[_Line] = ()
