@@ -1,7 +1,7 @@
 """Many products in one write: each row is taken or refused by itself, what is taken is saved at once."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -29,6 +29,9 @@ class WriteProducts(Struct, frozen=True):
     `answer` is given the outcome of each row before it is saved, and anew if it has to be decided again; an
     Idempotency-Key is bound to the parts it returns.
     """
+
+    # It meets the writers of each of its products.
+    RETRIES: ClassVar[int] = 12
 
     rows: Sequence[Row]
     answer: Callable[[Sequence[Outcome]], Sequence[Part]]
