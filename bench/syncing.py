@@ -58,6 +58,9 @@ def _connect(database_url: str, seller: Seller, ebay: Ebay, discogs: Discogs) ->
     consent = ebay.tokens.granted(frozenset({f"{SCOPE}/sell.inventory", f"{SCOPE}/sell.fulfillment"}))
     secrets = {_EBAY: {"refresh_token": consent}, _DISCOGS: {"token": discogs.token}}
     vault = Vault(servers.SECRET)
+    # What the seller has besides is not at these servers, where each would be looked for by itself.
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE listing SET is_enabled = false WHERE organization = %s", [seller.organization])
     with opened_store(database_url) as store:
         bus = Bus(store)
         for platform, currency in ((_EBAY, "USD"), (_DISCOGS, "EUR")):
