@@ -1,7 +1,7 @@
 """Listings: what of them is to be checked, told and ended, as the log makes it owed and workers read it."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
@@ -202,10 +202,6 @@ class Listings(WorkerConnection):
         """Note that all orders up to now were asked for, begun at `at`; a hint that came since has them asked for
         again."""
         self.rows(_SQL["orders_checked"], {"connection": connection, "at": at, "hints": hints})
-
-    def take_revision(self, presence: UUID, day: date, most: int) -> bool:
-        """Count a revision of a listing; False, and none, where there were as many as may be that day."""
-        return bool(self.rows(_SQL["take_revision"], {"presence": presence, "day": day, "most": most}))
 
 
 def _listing(row: Sequence[Any]) -> Listing:

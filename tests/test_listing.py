@@ -292,15 +292,6 @@ def test_a_worker_gets_what_listings_may_be_found_by(stall: Stall) -> None:
     assert (found.reference, found.version) == (None, 1)
 
 
-def test_a_listing_has_so_many_revisions_a_day(stall: Stall) -> None:
-    stall.connect(EBAY)
-    id = stall.add(EBAY)
-    today = datetime(2026, 3, 1, tzinfo=UTC).date()
-    with Listings(stall.url) as found:
-        assert [found.take_revision(id, today, 2) for _ in range(3)] == [True, True, False]
-        assert found.take_revision(id, today + timedelta(days=1), 2)
-
-
 @pytest.mark.parametrize("delete", ["presence", "product"])
 def test_what_is_deleted_has_no_listing(stall: Stall, delete: str) -> None:
     stall.connect(EBAY)

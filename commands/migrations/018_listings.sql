@@ -11,8 +11,7 @@ ALTER TABLE connection_list
 -- `is_enabled` are the presence's, so that what a check finds is compared without its stream. `due` is the next check,
 -- null once the listing is over; `checked` is no fact of the log, so no rebuild touches this table.
 -- What is wanted of it: `push_basis` says which price it is to be told, null where none is, `push_number` counts those;
--- `end_wanted` is the order that it is to end for, empty where somebody said that it is sold. `revisions` were made on the
--- day `revisions_on`.
+-- `end_wanted` is the order that it is to end for, empty where somebody said that it is sold.
 CREATE TABLE listing (
     presence uuid NOT NULL,
     organization uuid NOT NULL,
@@ -30,8 +29,6 @@ CREATE TABLE listing (
     push_number bigint NOT NULL DEFAULT 0,
     push_basis text,
     end_wanted text,
-    revisions_on date,
-    revisions integer NOT NULL DEFAULT 0,
     CONSTRAINT listing_pkey PRIMARY KEY (presence),
     CONSTRAINT listing_push_basis_check CHECK (push_basis IN ('listing', 'rule'))
 ) WITH (fillfactor = 70);

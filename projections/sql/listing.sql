@@ -37,7 +37,3 @@ SELECT since, checked, hints FROM order_cursor WHERE connection = %(connection)s
 -- orders_checked: Note when orders were asked for; a hint that came meanwhile has them asked for again.
 UPDATE order_cursor SET checked = CASE WHEN hints = %(hints)s THEN %(at)s::timestamptz END
 WHERE connection = %(connection)s RETURNING 1;
-
--- take_revision: Count a revision of a listing on a day, as far as there may be more.
-UPDATE listing SET revisions = CASE WHEN revisions_on = %(day)s THEN revisions + 1 ELSE 1 END, revisions_on = %(day)s
-WHERE presence = %(presence)s AND (revisions_on IS DISTINCT FROM %(day)s OR revisions < %(most)s) RETURNING 1;
