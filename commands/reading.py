@@ -42,7 +42,6 @@ _LISTINGS = """SELECT l.presence, l.product, l.platform, l.version, l.status, l.
         AS can_end, c.id AS connection
     FROM listing AS l LEFT JOIN connection_list AS c ON c.organization = l.organization AND c.platform = l.platform"""
 _SELECT_LISTINGS = f"{_LISTINGS} WHERE l.organization = %b AND l.presence = ANY(%b)".encode()
-_SELECT_LISTINGS_OF = f"{_LISTINGS} WHERE l.organization = %b AND l.product = %b".encode()
 # One that several products have is whose item has the SKU, or else is not over.
 _SELECT_LISTED = f"""{_LISTINGS} WHERE l.organization = %b AND l.platform = %s AND l.external_id = %s
     ORDER BY EXISTS (
@@ -182,11 +181,6 @@ class Reading:
     def listings(self, organization: UUID, presences: Sequence[UUID]) -> dict[UUID, KnownListing]:
         """Return what is known of listings, by presence; what is none is left out."""
         rows = self._rows(_SELECT_LISTINGS, [organization, list(presences)])
-        return {row["presence"]: KnownListing(**row) for row in rows}
-
-    def listings_of(self, organization: UUID, product: UUID) -> dict[UUID, KnownListing]:
-        """Return the listings of a product, by presence."""
-        rows = self._rows(_SELECT_LISTINGS_OF, [organization, product])
         return {row["presence"]: KnownListing(**row) for row in rows}
 
     def listed(self, organization: UUID, platform: str, external_id: str, sku: str | None) -> KnownListing | None:
